@@ -85,12 +85,6 @@ def is_catalog_name(text: str) -> bool:
     return _NAME_IN_CATALOG.fullmatch(text) is not None
 
 
-def require_group_column(name: str | None, names: Sequence[str]) -> None:
-    """Raise BadConfiguration, with the existing columns, for a group column that isn't among them. name: None without one."""
-    if name is not None and name not in names:
-        raise BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
-
-
 class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is missing, or has the wrong version.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 PLUGINS = {
@@ -16,7 +17,7 @@ PLUGINS = {
 }
 
 
-def cloudpickle() -> Any:
+def cloudpickle() -> ModuleType:
     """The module that pickles functions of users: PySpark's own copy if it is installed, because Spark unpickles with it,
     else the package cloudpickle.
     """
@@ -53,10 +54,9 @@ def load_lazily(
         module_name, attribute = locations[name]
         module = import_module(module_name)
         # A submodule is an attribute of its package only after it was imported
-        if hasattr(module, attribute):
-            value = getattr(module, attribute)
-        else:
-            value = import_module(f"{module_name}.{attribute}")
+        if not hasattr(module, attribute):
+            import_module(f"{module_name}.{attribute}")
+        value = getattr(module, attribute)
         # Store the value in the package, so that the next look-up doesn't call this function
         setattr(sys.modules[package], name, value)
         return value

@@ -146,9 +146,7 @@ def exit_after_grace(reason: BaseException, status: int, sentence: str) -> None:
 
 def get_reason_to_end() -> BaseException | None:
     """The reason for which this process was told to end; None if it wasn't."""
-    if _reasons:
-        return _reasons[0]
-    return None
+    return next(iter(_reasons), None)
 
 
 def raise_if_stopped() -> None:
@@ -197,10 +195,9 @@ def _wait_for_exit(process: Process, seconds: float | None) -> int:
     if seconds is not None:
         deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        seconds_left = max(deadline - time.monotonic(), 0)
         # Wait in short intervals, because a signal doesn't interrupt another thread's wait
         with suppress(subprocess.TimeoutExpired):
-            return process.wait(min(STEP_SECONDS, seconds_left))
+            return process.wait(min(STEP_SECONDS, deadline - time.monotonic()))
         raise_if_stopped()
     raise subprocess.TimeoutExpired("", seconds or 0.0)
 
@@ -299,13 +296,9 @@ def _count_arriving(signals: Sequence[int]) -> Iterator[None]:
         pipe = select.poll()
         pipe.register(reading, select.POLLIN)
         # While this thread can't run, the number stays in the pipe, where the watcher sees it
-        while pipe.poll():
-            arrived = os.read(reading, 1)
-            if not arrived:
-                break
-            number = arrived[0]
-            if number in signals:
-                _count_signal(number)
+        while pipe.poll() and (arrived := os.read(reading, 1)):
+            if arrived[0] in signals:
+                _count_signal(arrived[0])
         os.close(reading)
 
     thread = threading.Thread(target=count_signals, daemon=True)
@@ -332,10 +325,10 @@ def _count_signal(number: int) -> None:
         if now - _arrival_times[number] > DUPLICATE_SECONDS:
             _end_by_signal(number)
         return
-    is_first = not _arrival_times
-    _arrival_times[number] = now
-    if is_first:
+    # Only the first of all signals starts the grace period
+    if not _arrival_times:
         _start_timer(GRACE_SECONDS, lambda: _end_unless_cleared(number))
+    _arrival_times[number] = now
 
 
 def _start_timer(seconds: float, step: Callable[[], None]) -> None:

@@ -2,18 +2,40 @@
 
 from datetime import date
 
+import pandas as pd
 import pytest
 
-from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType, Window
+from spark_model_monitor import (
+    BiasMonitor,
+    CsvFormat,
+    DataQualityMonitor,
+    EstimatedQualityMonitor,
+    ExplainabilityMonitor,
+    ModelQualityMonitor,
+    MonitoringSettings,
+    OutcomePlan,
+    ProblemType,
+    Window,
+    challenge,
+    merge_runs,
+    outcomes,
+    report,
+    run_baseline,
+)
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.explainability.attribution_results import Tolerances as AttributionTolerances
 
+QUALITY = DataQualityMonitor()
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 
 
 def quality(**arguments):
     return ModelQualityMonitor(BINARY, **arguments)
+
+
+def measure_bias(measures):
+    return BiasMonitor(measures).measures()
 
 
 @pytest.mark.parametrize(
@@ -26,7 +48,10 @@ def quality(**arguments):
             id="a text for names",
         ),
         pytest.param(
-            DataQualityMonitor, {"predictions": (3,)}, "predictions has 3; .* a text", id="a number among names"
+            DataQualityMonitor,
+            {"predictions": (3,)},
+            "predictions: one of the names is int; .* texts",
+            id="a number among names",
         ),
         pytest.param(
             DataQualityMonitor, {"keep_examples": -5}, "keep_examples is -5; .* 0 or more", id="negative rows"
@@ -52,6 +77,19 @@ def quality(**arguments):
             r"problem_type is 'BinaryClassification'; write one of: ProblemType\.BINARY_CLASSIFICATION, ",
             id="a text for a type",
         ),
+        (ModelQualityMonitor, {"plan": "Regression"}, r"plan is str; write OutcomePlan\("),
+        (EstimatedQualityMonitor, {"plan": ProblemType}, "plan is ProblemType; "),
+        (outcomes, {"data": [], "plan": None}, "plan is NoneType; "),
+        (challenge, {"champion": [], "challenger": [], "trial": BINARY}, r"trial is OutcomePlan; write Trial\("),
+        (quality, {"tolerance": 0.05}, "tolerance is float; .*relative:5%"),
+        (DataQualityMonitor, {"settings": {}}, "settings is dict; .*MonitoringSettings"),
+        (MonitoringSettings, {"comparison_threshold": "0.2"}, "comparison_threshold is str; "),
+        (measure_bias, {"measures": "c.json"}, r"wanted is str; write BiasMeasures\.of"),
+        (ExplainabilityMonitor().measures, {}, "wanted is NoneType; "),
+        (report, {"last": "3"}, "last is str; "),
+        (report, {"features": "age"}, "features is 'age', a text"),
+        (run_baseline, {"data": [], "monitor": QUALITY, "window": "2026-11-01"}, "window is str; "),
+        (merge_runs, {"paths": [1, 2], "output_path": "m"}, "paths: one of the names is int; "),
         pytest.param(OutcomePlan, {"problem_type": None}, "problem_type is None; write one of: ", id="no type"),
         pytest.param(
             Window,
@@ -65,3 +103,9 @@ def quality(**arguments):
 def test_a_wrong_argument_is_refused_with_what_to_write(make, arguments, message):
     with pytest.raises(BadConfiguration, match=message):
         make(**arguments)
+
+
+def test_outcomes_of_another_problem_are_refused():
+    numbers = pd.DataFrame({"label": [1.5, 2.5], "prediction": [1.0, 2.0]})
+    with pytest.raises(BadConfiguration, match="plan: the data was made for another problem type"):
+        run_baseline(outcomes(numbers, OutcomePlan(ProblemType.REGRESSION)), quality(), engine="local")

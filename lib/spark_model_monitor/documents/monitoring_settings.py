@@ -12,10 +12,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from numbers import Real
 from typing import Annotated
 
 from pydantic import Field, Strict
 
+from spark_model_monitor.arguments import require_instance, require_share
 from spark_model_monitor.documents.document import (
     Chance,
     Expected,
@@ -339,8 +341,7 @@ class MonitoringSettings:
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
+            require_share(name, getattr(self, name))
         if not 0 < self.false_alarm_budget < 1:
             budget = self.false_alarm_budget
             raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
@@ -362,6 +363,7 @@ class MonitoringSettings:
         if threshold is None:
             threshold = method.facts["threshold"]
             self._set(kind.threshold, threshold)
+        require_instance(kind.threshold, threshold, Real, "a number, 0 or more")
         # Written in this form, the condition refuses NaN, too
         if not threshold >= 0:
             raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")

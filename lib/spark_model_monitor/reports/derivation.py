@@ -126,9 +126,8 @@ def build_number_table(
         after = current.cdf
     if not (before.total and after.total):
         raise Underivable(NO_VALUES)
-    # The two step functions change only at values of one of the samples, so the largest gap is at such a value
-    values = np.union1d(before.values, after.values)
-    gaps = np.abs(before.shares_at(values) - after.shares_at(values))
+    # The largest gap is at a value of one of the samples
+    values, gaps = before.measure_gaps(after)
     value_of_largest_gap = values[gaps.argmax()]
     # Rows end at the baseline's deciles, at the largest gap, and at the last value, up to which both shares are 100 %
     edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))

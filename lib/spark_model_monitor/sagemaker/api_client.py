@@ -8,12 +8,12 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from spark_model_monitor.data.records.windows import read_time
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import (
     ApiAnswer,
     ApiMembers,
     convert_inline_definition,
-    read_time,
 )
 from spark_model_monitor.sagemaker import executions, local_jobs
 from spark_model_monitor.sagemaker.container_jobs import start_processing_job

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
-from spark_model_monitor.data.records.windows import A_MOMENT, Window
+from spark_model_monitor.data.records.windows import A_MOMENT, Window, read_time
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
@@ -21,7 +21,6 @@ from spark_model_monitor.integrations.imports.descriptions import (
     ApiMembers,
     read_definition,
     read_schedule,
-    read_time,
 )
 from spark_model_monitor.integrations.imports.jobs import (
     JobVariables,

@@ -116,7 +116,10 @@ def test_columns_may_be_said_to_be_something(configured):
         (("--set", "column_types=y"), "--set column_types has 'y'; write COLUMN=categorical or COLUMN=continuous"),
         (("--set", "bias_ranges=DPX=0:1"), "--set bias_ranges has 'DPX', which is no bias metric; they are AD, CDDPL"),
         (("--set", "bias_ranges=DPL=0"), "--set bias_ranges has 'DPL=0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1"),
-        (("--set", "bias_ranges=DPL=1:0"), "whose first number has to be the smaller one"),
+        (
+            ("--set", "bias_ranges=DPL=1:0"),
+            "has 'DPL=1:0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1, the smaller number first",
+        ),
         (("--set", "bias_di_neutral=2"), "--set bias_di_neutral is '2'; write 0 as the service has it, or 1"),
         (
             ("--false-alarm-budget", "0"),

@@ -158,7 +158,7 @@ def test_what_is_missing_is_reported_with_flag_and_variable():
         (["--max-domain-size", "1.5"], "has to be a whole number"),
         (["--progress=maybe"], "--progress is 'maybe'; write true or false"),
         (["--compat", "servce"], "did you mean service?"),
-        (["--set", "publish_cloudwatch_metrics=perhaps"], "write Enabled or Disabled"),
+        (["--set", "publish_cloudwatch_metrics=perhaps"], "write true or false, or Enabled or Disabled"),
         (["--record-preprocessor-script", "nowhere.py"], "is 'nowhere.py', where there is no file"),
         (["--env-file", "nowhere.env"], "--env-file is 'nowhere.env', which can't be read (No such file or directory)"),
         (

@@ -108,7 +108,7 @@ def test_the_arithmetic_is_shown():
     [
         ({"rows_a_day": -1}, "rows_a_day is -1"),
         ({"interval": (0.04, 0.02)}, "write its low end first"),
-        ({"regained": 50}, "regained is 50; it has to be a share from 0 to 1"),
+        ({"regained": 50}, "regained is 50; it has to be a number from 0 to 1"),
         ({"days": float("nan")}, "days is nan"),
     ],
 )

@@ -10,7 +10,7 @@ import re
 import shlex
 import zlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from html import unescape
 
 import numpy as np
@@ -27,7 +27,7 @@ from spark_model_monitor.documents.run_description import RunDescription, RunWin
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import find_trailing_start, read_run_history
 from spark_model_monitor.reports.history_page.past_run import read_run
-from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report, main
+from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report, main, report
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish
 
@@ -248,12 +248,15 @@ def test_a_page_that_may_not_be_larger_says_what_it_leaves_out(day):
     assert unpacked(island(small)["cells"]).sum() == 2
 
 
-def test_only_the_windows_and_features_that_are_asked_for(day):
-    page_text = words(
-        create_report(
-            HistoryRequest([str(day)], since="2026-03-04T01:00:00Z", until="2026-03-04T04:00", features=["ch*"])
-        ).html
-    )
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("2026-03-04T01:00:00Z", "2026-03-04T04:00"),
+        (datetime(2026, 3, 4, 1), datetime(2026, 3, 4, 5, tzinfo=timezone(timedelta(hours=1)))),
+    ],
+)
+def test_only_the_windows_and_features_that_are_asked_for(day, since, until):
+    page_text = words(report(day, since=since, until=until, features=["ch*"]).html)
 
     assert "windows with violations 1 of 2" in page_text
     assert " age " not in page_text
@@ -287,7 +290,7 @@ def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
 
 def test_runs_of_other_times_than_asked_for_are_reported_as_such(day):
     with pytest.raises(BadInput, match=r"none of the \d+ runs here is of a window in these times"):
-        create_report(HistoryRequest([str(day)], since="2030-01-01T00:00:00Z"))
+        report(day, since=date(2030, 1, 1))
 
 
 def test_a_damaged_run_is_named_and_the_others_are_shown(day):

@@ -118,7 +118,7 @@ def folder(tmp_path_factory):
             2,
             ["compat is 'service', which means exact; leave one of them out"],
         ),
-        (f"{THRESHOLD} plan=much", 2, ["--threshold is 'plan=much'; write FEATURE=NUMBER"]),
+        (f"{THRESHOLD} plan=much", 2, ["--threshold has 'plan=much'; write FEATURE=NUMBER"]),
         (f"{THRESHOLD} plan=-1", 2, ["--threshold: plan: baseline_drift_check is -1.0; write a number, 0 or more"]),
         (f"{THRESHOLD} plam=0.1", 2, ["no feature 'plam' among its 2; did you mean 'plan'"]),
         (f"{MONITOR} people --thresholds nowhere.json", 2, ["--thresholds: nowhere.json"]),
@@ -154,7 +154,7 @@ def folder(tmp_path_factory):
         # Estimates
         (f"{ESTIMATE} --baseline quality", 2, ["probability_attribute is missing; an estimate is made of scores"]),
         (f"{OF_SCORES} --baseline nowhere", 2, ["nowhere: there is neither a run of ours"]),
-        (f"{OF_SCORES} --set cost_matrix=win=4", 2, ["--set cost_matrix is 'win=4'; write what outcomes are worth"]),
+        (f"{OF_SCORES} --set cost_matrix=win=4", 2, ["--set cost_matrix has 'win=4'; write what outcomes are worth"]),
         (f"{OF_SCORES} --compat service", 2, ["the service has no ESTIMATED_QUALITY"]),
         (f"{NUMBERS} --baseline quality", 2, ["an estimate of predicted numbers takes a table"]),
         (f"{LEARN} {BINARY} --inference-attribute score", 2, ["errors are learnt of predicted numbers in a table"]),

@@ -212,8 +212,7 @@ class CountTask:
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
         """The cells of the column with this name, with their kinds."""
-        columns = [column for column in self.plan.valued if column.name == name]
-        may_be_integers = any(not column.values or column.threshold is not None for column in columns)
+        may_be_integers = self.plan.may_have_integers(name)
         values = batch.column(f"c{self.names.index(name)}")
         return classify_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
 

@@ -38,7 +38,7 @@ from spark_model_monitor.data.records.locations import (
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.errors import BadInput, NeedsSpark
+from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states import RowCounts
@@ -450,6 +450,12 @@ def require_columns(names: Sequence[str]) -> None:
             raise BadInput(
                 f"columns {first_positions[name]} and {position} of the table are both called {name!r}; rename one of them"
             )
+
+
+def require_group_column(name: str | None, names: Sequence[str]) -> None:
+    """Raises BadConfiguration, with the existing columns, for a group column that isn't among them. name: None without one."""
+    if name is not None and name not in names:
+        raise BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
 
 
 def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:

@@ -21,7 +21,7 @@ from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS,
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.data_reader import Data, read_data
-from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, DecodedLines
+from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, DecodedLines, require_group_column
 from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.listing import Listing
@@ -46,9 +46,9 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.errors import BadConfiguration, BadInput, require_group_column, suggest_names
+from spark_model_monitor.errors import BadConfiguration, BadInput, suggest_names
 from spark_model_monitor.statistics.states.outcome_builder import find_correct
-from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan, require_plan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
 
@@ -285,9 +285,9 @@ def outcomes(
     data: Data,
     plan: OutcomePlan,
     *,
-    label: str | None = LABEL,
-    prediction: str = PREDICTION,
-    probability: str = PROBABILITY,
+    label: str | int | None = LABEL,
+    prediction: str | int = PREDICTION,
+    probability: str | int = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
     errors: ErrorModel | None = None,
     dataset_format: str | DatasetFormat | None = None,
@@ -303,7 +303,7 @@ def outcomes(
         A table with one row for each prediction with a known label.
     plan : OutcomePlan
         The problem type, and what the rows contain.
-    label, prediction, probability : str, label optional
+    label, prediction, probability : str or int, label optional
         Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays with the labels and
         the probabilities (0 to 1) of all classes. Without a label (None), the data is for `EstimatedQualityMonitor`.
     metrics : mapping of str to callable, optional
@@ -344,6 +344,11 @@ def outcomes(
     >>> float(baseline.to_pandas().loc["recall", "value"])
     0.5
     """
+    require_plan(plan)
+    if label is not None:
+        label = str(label)
+    prediction = str(prediction)
+    probability = str(probability)
     dataset = read_data(data, dataset_format, spark=spark, engine=engine)
     if errors is not None:
         dataset = _add_expected_labels(dataset, errors, prediction)

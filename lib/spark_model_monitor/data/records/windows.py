@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from spark_model_monitor.errors import BadConfiguration
 
@@ -99,6 +99,17 @@ def parse_time(text: str) -> datetime | None:
         return time + timedelta(microseconds=int(fraction.ljust(6, "0")[:6]))
     except (ValueError, OverflowError):
         return None
+
+
+def read_time(value: date | float | str) -> datetime:
+    """A time from boto3, the command line of AWS or a user; without a time zone it is UTC. Raises ValueError for other texts."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, timezone.utc)
+    # Python below 3.11 doesn't read the Z of ISO 8601
+    time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    if time.tzinfo:
+        return time
+    return time.replace(tzinfo=timezone.utc)
 
 
 def count_microseconds(time: datetime) -> int:

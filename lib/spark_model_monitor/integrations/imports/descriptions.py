@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
@@ -200,18 +199,6 @@ def convert_inline_definition(name: str, kind: str, inline: ApiAnswer) -> ApiMem
             if inline_member in inline
         },
     }
-
-
-def read_time(value: datetime | float | str) -> datetime:
-    """A time from boto3, the command line of AWS or a user; without a time zone it is UTC."""
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, timezone.utc)
-    if isinstance(value, str):
-        # Python below 3.11 doesn't read the Z of ISO 8601
-        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    if value.tzinfo:
-        return value
-    return value.replace(tzinfo=timezone.utc)
 
 
 SETTINGS = {  # members of an application -> our options

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from spark_model_monitor.data.records.windows import read_time
 from spark_model_monitor.documents.document import Document, Name, Number
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers, read_time
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
+from spark_model_monitor.data.reading.dataset import require_group_column
 from spark_model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -17,7 +18,7 @@ from spark_model_monitor.documents.analysis_config import (
     NamedColumns,
     SegmentConfig,
 )
-from spark_model_monitor.errors import BadConfiguration, require_group_column
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model

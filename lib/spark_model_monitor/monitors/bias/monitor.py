@@ -7,10 +7,11 @@ import math
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.analysis_config import name_report
 from spark_model_monitor.documents.check_results import (
@@ -355,9 +356,8 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     hide_values: bool = False
 
     def measures(self) -> BiasMeasures:
-        if self.wanted is None:
-            raise ValueError("a bias monitor without measures has nothing to scan for")
-        return self.wanted
+        require_instance("wanted", self.wanted, BiasMeasures, "BiasMeasures.of(config)")
+        return cast("BiasMeasures", self.wanted)
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
         """The measures with the baseline's groups of rows and its segments, if the data has their columns."""

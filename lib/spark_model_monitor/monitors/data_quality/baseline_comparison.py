@@ -217,14 +217,14 @@ class FeatureComparison:
         return self.baseline_distribution.numbers is not self.baseline_feature.distribution.numbers
 
     @property
-    def finite_numbers(self) -> tuple[StepCdf, StepCdf] | None:
-        """The finite numbers of baseline and window, in the precision in which they are compared; None if one has no numbers."""
-        if self.baseline_distribution.numbers is None or self.current_distribution.numbers is None:
+    def repeatable_numbers(self) -> tuple[StepCdf, StepCdf] | None:
+        """The finite numbers of baseline and window, in the precision in which they are compared; None if one has no numbers, or
+        they always move on."""
+        baseline = self.baseline_distribution.numbers
+        current = self.current_distribution.numbers
+        if self.has_new_numbers or baseline is None or current is None:
             return None
-        return (
-            self.baseline_distribution.numbers.cdf.drop_infinite(),
-            self.current_distribution.numbers.cdf.drop_infinite(),
-        )
+        return baseline.cdf.drop_infinite(), current.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
-from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.dataset import Dataset, require_group_column
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.errors import BadConfiguration, NeedsSpark, require_group_column
+from spark_model_monitor.errors import BadConfiguration, NeedsSpark
 from spark_model_monitor.monitors.protocol import RuleOutcomes, ScanResult
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS

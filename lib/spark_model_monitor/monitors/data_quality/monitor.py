@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.arguments import require_choice, require_count, require_names
-from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.arguments import require_choice, require_count, require_instance, require_names
+from spark_model_monitor.data.reading.dataset import Dataset, require_group_column
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints
@@ -18,7 +18,7 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
-from spark_model_monitor.errors import BadConfiguration, BadState, require_group_column
+from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
@@ -326,6 +326,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     id_column: str | None = None
 
     def __post_init__(self) -> None:
+        require_instance("settings", self.settings, MonitoringSettings, "MonitoringSettings(…)")
         require_choice("columns", self.columns, COLUMNS)
         require_names("predictions", self.predictions)
         require_count("max_domain_size", self.max_domain_size)

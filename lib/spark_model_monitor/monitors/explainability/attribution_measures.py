@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from spark_model_monitor.data.reading.dataset import require_group_column
 from spark_model_monitor.documents.analysis_config import (
     Aggregation,
     AnalysisConfig,
@@ -19,7 +20,7 @@ from spark_model_monitor.documents.analysis_config import (
     ShapMethod,
 )
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, require_group_column
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model

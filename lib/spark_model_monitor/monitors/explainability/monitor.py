@@ -6,9 +6,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
+from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.analysis_config import name_report
@@ -200,9 +202,8 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     tolerances: Tolerances = field(default_factory=Tolerances)
 
     def measures(self) -> AttributionMeasures:
-        if self.wanted is None:
-            raise ValueError("an explainability monitor without measures has nothing to scan for")
-        return self.wanted
+        require_instance("wanted", self.wanted, AttributionMeasures, "AttributionMeasures.of(config, model)")
+        return cast("AttributionMeasures", self.wanted)
 
     def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
         """The measures with the baseline's group column."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from spark_model_monitor.arguments import require_count, require_share
+from spark_model_monitor.arguments import require_count, require_instance, require_share
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark
@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.model_quality.score_direction import INVERTED,
 from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, require_plan
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
@@ -356,6 +356,8 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
     find_causes: bool = True
 
     def __post_init__(self) -> None:
+        require_plan(self.plan)
+        require_instance("tolerance", self.tolerance, Tolerance | None, "Tolerance.parse('relative:5%')")
         require_share("false_alarm_budget", self.false_alarm_budget)
         require_count("min_samples", self.min_samples)
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
@@ -389,6 +391,10 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         """Labels and predictions of all rows. A data set that was not prepared must have the column names of `outcomes`."""
         data = replace(self, plan=measures).read_outcomes(dataset)
         data.require_labels_apart()
+        if data.decoder.reading.numeric != measures.is_regression:
+            raise BadConfiguration(
+                "plan: the data was made for another problem type; give `outcomes` the monitor's plan"
+            )
         # Without this check, a window that was prepared without groups would count as one of independent rows
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import date, datetime
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from spark_model_monitor.arguments import require_instance, require_names
+from spark_model_monitor.data.records.windows import read_time
 from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
@@ -35,9 +37,6 @@ from spark_model_monitor.value_class import value_class
 MAX_SIZE = "5MB"  # default size of a page
 DEFAULT_FILE_NAME = "history.html"
 
-_SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
-_UNIT_BYTES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
-
 
 @value_class
 class HistoryRequest:
@@ -54,8 +53,8 @@ class HistoryRequest:
     """
 
     folders: Sequence[str]
-    since: str | None = None
-    until: str | None = None
+    since: str | date | None = None
+    until: str | date | None = None
     last: int | None = None
     features: Sequence[str] = ()
     title: str | None = None
@@ -72,8 +71,8 @@ def create_report(request: HistoryRequest) -> Report:
 
 def report(
     *folders: str | os.PathLike[str],
-    since: str | None = None,
-    until: str | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
     last: int | None = None,
     features: Sequence[str] = (),
     title: str | None = None,
@@ -86,8 +85,8 @@ def report(
     folders : str or os.PathLike
         Output paths of runs, or folders above their hour folders; from this package or from the service.
         Or files of Deequ's metrics repository, whose metrics are shown, not judged.
-    since, until : str, optional
-        Only windows that start at or after `since` and before `until`: ISO 8601, in UTC unless the text has a time zone.
+    since, until : str, datetime or date, optional
+        Only windows that start at or after `since` and before `until`: a text in ISO 8601. In UTC unless there is a time zone.
     last : int, optional
         Only the latest windows, this many.
     features : sequence of str, optional
@@ -121,6 +120,8 @@ def report(
     >>> report("reports", title="shop").page.title
     'shop'
     """
+    require_names("features", features)
+    require_instance("last", last, int | None, "how many windows, such as 24")
     paths = [os.fspath(folder) for folder in folders]
     return create_report(HistoryRequest(paths, since, until, last, tuple(features), title, max_size))
 
@@ -285,22 +286,19 @@ def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | Non
         return None
 
 
-def _parse_time(text: str | None, flag: str) -> datetime | None:
-    if text is None:
+def _parse_time(time: str | date | None, flag: str) -> datetime | None:
+    if time is None:
         return None
-    # Python 3.10 can't parse the letter Z for UTC
+    # A text without a time zone is in UTC
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return read_time(time)
     except ValueError:
-        raise BadConfiguration(f"{flag} is {text!r}; write a time such as 2026-03-01 or 2026-03-01T06:00:00Z") from None
-    if moment.tzinfo:
-        return moment
-    return moment.replace(tzinfo=timezone.utc)
+        raise BadConfiguration(f"{flag} is {time!r}; write a time such as 2026-03-01 or 2026-03-01T06:00:00Z") from None
 
 
 def _parse_size(text: str) -> int:
-    match = _SIZE_PATTERN.fullmatch(text.strip())
-    if match is None:
-        raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
     # The units are powers of 1000, as for the sizes of mails and disks
-    return int(float(match[1]) * _UNIT_BYTES[match[2].upper()])
+    try:
+        return TypeAdapter(ByteSize).validate_python(text)
+    except ValidationError:
+        raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB") from None

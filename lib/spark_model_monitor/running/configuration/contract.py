@@ -146,7 +146,7 @@ class JobConfig(BaseModel):
     probability_attribute: str | None = _model_option("FEATURE")
     """Column, index or JSON path of the probability."""
 
-    probability_threshold_attribute: option_types.Number | None = _model_option(default="0.5")
+    probability_threshold_attribute: Share | None = _model_option(default="0.5")
     """Probability above which the predicted label is 1."""
 
     ground_truth_attribute: str | None = _model_option("FEATURE")

@@ -13,7 +13,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -33,6 +33,8 @@ from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.analysis_config import AnalysisConfig
+
+Value = TypeVar("Value")
 
 JOBS = ("baseline", "monitor", "merge")
 
@@ -163,14 +165,8 @@ def read_switch(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if text not in (*YES, *NO):
-        raise ValueError(f"is {value!r}; write true or false")
+        raise ValueError(f"is {value!r}; write true or false, or Enabled or Disabled")
     return text in YES
-
-
-def _read_enabled(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
-        raise ValueError(f"is {value!r}; write Enabled or Disabled")
-    return read_switch(value)
 
 
 def _read_sha256(text: str) -> str:
@@ -324,37 +320,40 @@ _read_period = partial(_read_bounded_duration, timedelta.resolution, "longer tha
 _read_wait = partial(_read_bounded_duration, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
 
 
-def _read_thresholds(text: str) -> dict[str, float]:
-    thresholds = {}
-    name_start = ""  # the text before a comma that belongs to a name
-    # A comma separates two thresholds, or belongs to a name: a piece without = is the beginning of a name
+def _read_pairs(read_value: Callable[[str], Value], form: str, text: str) -> dict[str, Value]:
+    """The value of each name. form: what to write.
+
+    A comma separates two pairs, or belongs to a name: a piece without = is the beginning of a name.
+    """
+    value_by_name = {}
+    pair = ""
     for piece in formats.split_at_commas(text):
-        name, equals, number = formats.remove_quotes(f"{name_start}{piece}".strip()).rpartition("=")
+        pair = ",".join(filter(None, (pair, piece)))
+        name, equals, value = formats.remove_quotes(pair.strip()).rpartition("=")
         if not equals:
-            name_start += f"{piece},"
             continue
-        name_start = ""
         try:
-            thresholds[name.strip()] = _read_number(number)
+            value_by_name[name.strip()] = read_value(value.strip())
         except ValueError:
-            raise ValueError(f"is {text!r}; {THRESHOLDS_FORMAT}") from None
-    if name_start.strip(" ,"):
-        raise ValueError(f"is {text!r}; {THRESHOLDS_FORMAT}")
-    return thresholds
+            raise ValueError(f"has {pair!r}; write {form}, several with commas") from None
+        pair = ""
+    if pair.strip():
+        raise ValueError(f"has {pair!r}; write {form}, several with commas")
+    return value_by_name
 
 
-THRESHOLDS_FORMAT = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all features; several with commas"
+_read_thresholds = partial(_read_pairs, _read_number, "FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all features")
+_read_column_types = partial(
+    _read_pairs, lambda kind: ValueKind(kind.lower()), "COLUMN=categorical or COLUMN=continuous"
+)
 
 
 def _read_costs(text: str) -> dict[str, float]:
-    pairs = [pair.partition("=") for pair in formats.split_names(text)]
-    try:
-        value_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
-    except ValueError:
-        value_by_outcome = {}
+    form = "what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn"
+    value_by_outcome = _read_pairs(_read_number, form, text.lower())
     # An outcome that isn't named has the value 0, but a misspelt one is an error
     if not value_by_outcome or set(value_by_outcome) - {"tp", "fp", "tn", "fn"}:
-        raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
+        raise ValueError(f"has {text!r}; write {form}")
     return value_by_outcome
 
 
@@ -392,7 +391,7 @@ def _read_tolerance(text: str) -> Any:
 
 
 Switch = Annotated[bool, BeforeValidator(read_switch)]
-Enabled = Annotated[bool, BeforeValidator(_read_enabled), Placeholder("Enabled|Disabled")]
+Enabled = Annotated[bool, BeforeValidator(read_switch), Placeholder("Enabled|Disabled")]
 Number = Annotated[float, BeforeValidator(_read_number), Placeholder("NUMBER")]
 Share = Annotated[float, BeforeValidator(_read_share), Placeholder("SHARE")]
 Chance = Annotated[float, BeforeValidator(_read_chance), Placeholder("SHARE")]
@@ -479,40 +478,26 @@ def _read_analysis_path(path: str) -> str:
     return path
 
 
-def _read_column_types(text: str) -> dict[str, ValueKind]:
-    kind_by_column: dict[str, ValueKind] = {}
-    kinds = {kind.value: kind for kind in ValueKind}
-    for pair in formats.split_names(text):
-        # Split at the last equals sign, because names of columns may have one
-        name, equals, kind = pair.rpartition("=")
-        if not equals or kind.strip().lower() not in kinds:
-            raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
-        kind_by_column[name.strip()] = kinds[kind.strip().lower()]
-    return kind_by_column
-
-
 def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
     from spark_model_monitor.monitors.bias.bias_analysis import (
         ALL_METHODS,  # few jobs need it, and importing it takes time
     )
 
     metric_names = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
-    range_by_metric: dict[str, tuple[float, float]] = {}
-    for pair in formats.split_names(text):
-        name, _, ends = pair.partition("=")
-        low, _, high = ends.partition(":")
-        try:
-            range_by_metric[name.strip()] = float(low), float(high)
-        except ValueError:
-            form = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
-            raise ValueError(f"has {pair!r}; write {form}") from None
-        if name.strip() not in metric_names:
-            raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(metric_names)}")
-        # Every value would be inside a range that ends with NaN
-        low_end, high_end = range_by_metric[name.strip()]
-        if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
-            raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")
+    form = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, the smaller number first"
+    range_by_metric = _read_pairs(_read_range, form, text)
+    unknown_names = [name for name in range_by_metric if name not in metric_names]
+    if unknown_names:
+        raise ValueError(f"has {unknown_names[0]!r}, which is no bias metric; they are {', '.join(metric_names)}")
     return range_by_metric
+
+
+def _read_range(text: str) -> tuple[float, float]:
+    low, high = map(float, text.split(":"))
+    # Written in this form, the condition refuses NaN, too
+    if not low <= high:
+        raise ValueError(text)
+    return low, high
 
 
 def _read_neutral(value: Any) -> Any:

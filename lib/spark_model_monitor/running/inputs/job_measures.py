@@ -121,9 +121,6 @@ def _find_faults(config: JobConfig) -> list[str]:
         faults.append(f"inference_attribute is missing; {needs}")
     elif config.inference_attribute is None and config.probability_attribute is None:
         faults.append("inference_attribute and probability_attribute are both missing; name where the predictions are")
-    threshold = config.probability_threshold_attribute
-    if threshold is not None and not 0 <= threshold <= 1:
-        faults.append(f"probability_threshold_attribute is {threshold}; it has to be a number from 0 to 1")
     # Metrics are called by their function's name alone, and two can't share one
     names = [metric_name(reference) for reference in config.metrics]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -145,6 +142,9 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
     label, prediction = _find_label_and_prediction(config, analysis, has_predicted_labels)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
+    model = None
+    if asks_model and methods.post_training is not None:
+        model = find_requested_model(config, analysis)
     return BiasMeasures(
         analysis,
         label,
@@ -155,7 +155,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         with_flip_test=config.flip_test,
         flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
         where=where,
-        model=find_requested_model(config, analysis) if asks_model and methods.post_training is not None else None,
+        model=model,
         threshold=probability_threshold(config, analysis),
         as_service=config.replays_service,
         segments=() if config.replays_service else config.segments,

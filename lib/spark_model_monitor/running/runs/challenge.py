@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spark_model_monitor.arguments import require_choice, require_instance
 from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalPartitions
 from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data_reader import Data, read_data
@@ -64,7 +65,7 @@ from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_mo
 from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_builder import is_same_class
-from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, require_plan
 from spark_model_monitor.statistics.verdicts.sequential_boundary import ERROR
 from spark_model_monitor.storage import join, read_if_exists, write_file
 from spark_model_monitor.storage.local_storage import TemporaryFolder
@@ -125,10 +126,11 @@ class Trial:
     probability: str | None = None
 
     def __post_init__(self) -> None:
+        require_plan(self.plan)
         if self.planned_rows < 1:
             raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
-        if self.design not in (None, *(design.value for design in TrialDesign)):
-            raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
+        if self.design is not None:
+            require_choice("design", self.design, [design.value for design in TrialDesign])
         if self.share is not None and not 0 < self.share < 1:
             raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
         if self.start is not None and parse_time(self.start) is None:
@@ -246,6 +248,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     >>> challenge(blue, green, Trial(plan, planned_rows=400, identity="id")).verdict
     'promote'
     """
+    require_instance("trial", trial, Trial, "Trial(plan)")
     champion_rows = _read_labelled_rows(champion, "the champion's table", trial, ground_truth)
     challenger_rows = _read_labelled_rows(challenger, "the challenger's table", trial, ground_truth)
     # In a shadow deployment both models answered the same rows, which are compared in pairs; in a split each had its own

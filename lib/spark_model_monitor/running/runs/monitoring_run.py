@@ -25,6 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor import errors
+from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.data.reading.data_reader import Data, EngineName, read_data, read_with_options
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat, ReadOptions
@@ -137,7 +138,7 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
-    _require_instance(monitor)
+    _require_types(monitor, window)
     reading = _DataReader(
         data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
@@ -241,7 +242,7 @@ def run_monitoring(
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
-    _require_instance(monitor)
+    _require_types(monitor, window)
     stored = baseline.stored_for(monitor) if isinstance(baseline, Baseline) else baseline
     if stored is not None and not hasattr(stored, "names"):
         raise TypeError(
@@ -277,9 +278,9 @@ def run_monitoring(
     return reading.run(partial(comparison.scan_and_judge, reading))
 
 
-def _require_instance(monitor: Monitor) -> None:
-    if isinstance(monitor, type):
-        raise TypeError(f"the monitor is a class; write {monitor.__name__}(…)")
+def _require_types(monitor: Monitor, window: Window | None) -> None:
+    require_instance("monitor", monitor, Monitor, "one such as DataQualityMonitor()")
+    require_instance("window", window, Window | None, "Window(start, end), both with a time zone")
 
 
 class _Source:

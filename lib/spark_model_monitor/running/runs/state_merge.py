@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spark_model_monitor import __version__
+from spark_model_monitor.arguments import require_names
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
@@ -66,6 +67,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
+    require_names("paths", paths)
     # One path may be spelt in several ways
     resolved_paths = [resolve_path(path) for path in paths]
     for path in paths:

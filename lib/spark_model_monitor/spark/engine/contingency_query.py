@@ -240,14 +240,11 @@ class ContingencyColumns:
 
     def _type_column(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._positions[name]]
-        # if a configured value is a text and not a number, the column is categorical whatever its values are
-        valued_columns = [column for column in self.plan.valued if column.name == name]
-        may_be_integers = any(not column.values or column.threshold is not None for column in valued_columns)
         return type_column(
             F.col(f"c{self._positions[name]}"),
             field.dataType,
             untyped_texts=self.plan.untyped_texts,
-            may_be_integers=may_be_integers,
+            may_be_integers=self.plan.may_have_integers(name),
         )
 
     def _pack_code(self, column: ValuedColumn) -> Column:

@@ -230,8 +230,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     before = baseline.drop_infinite()
     after = current.drop_infinite()
     require_values(before.total, after.total, "finite values")
-    values = np.union1d(before.values, after.values)
-    gaps = np.abs(before.shares_at(values) - after.shares_at(values))
+    values, gaps = before.measure_gaps(after)
     return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the widest range overflows a double
 
 

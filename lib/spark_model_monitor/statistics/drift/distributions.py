@@ -174,6 +174,11 @@ class StepCdf:
         shares: Values = self.ranks_at(points) / self.total
         return shares
 
+    def measure_gaps(self, current: StepCdf) -> tuple[Values, Values]:
+        """The values of both sides, ascending, and the gap between the cumulative shares at each: they change nowhere else."""
+        values = np.union1d(self.values, current.values)
+        return values, np.abs(self.shares_at(values) - current.shares_at(values))
+
     def pool_with(self, before: StepCdf) -> Pooled:
         """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
         if before not in self._pooled_samples:

@@ -114,6 +114,10 @@ class ContingencyPlan:
         """The facets, the label and the prediction, in the order of the `ColumnMetadata` of each."""
         return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
 
+    def may_have_integers(self, name: str) -> bool:
+        """Whether it matters that texts of a column are integers. A configured text that is no number makes it categorical."""
+        return any(not column.values or column.threshold is not None for column in self.valued if column.name == name)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that are counted, without repetition."""

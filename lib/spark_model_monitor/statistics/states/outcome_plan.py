@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
 
+from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states.scores import SCORE_LIMIT
 from spark_model_monitor.statistics.user_choices import ProblemType
@@ -122,3 +123,8 @@ class OutcomePlan:
         members = json.loads(text)
         members |= {"problem_type": ProblemType(members["problem_type"]), "values": tuple(members["values"])}
         return cls(**members)
+
+
+def require_plan(plan: OutcomePlan) -> None:
+    """Raises BadConfiguration unless it is a plan."""
+    require_instance("plan", plan, OutcomePlan, "OutcomePlan(ProblemType.REGRESSION)")

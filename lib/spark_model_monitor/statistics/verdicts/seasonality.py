@@ -449,27 +449,15 @@ def _compute_largest_variance_ratio(scores: Scores, groups: Integers, units: Int
         squares = np.bincount(group_of_unit, sizes * (unit_means - group_means[group_of_unit]) ** 2)
         # Groups from the least variable on, with and without those that may be odd
         calmest_groups = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
-        ratio = _compute_variance_ratio(
-            group_means[calmest_groups],
-            weights[calmest_groups],
-            squares[calmest_groups].sum(),
-            freedom[calmest_groups].sum(),
-        )
+        sums = np.stack([group_means, weights, squares, freedom])[:, calmest_groups]
+        ratios.append(_compute_variance_ratio(*sums))
         if is_week:
-            calmest_groups = calmest_groups[:-ODD_GROUPS]
-            calm_ratio = _compute_variance_ratio(
-                group_means[calmest_groups],
-                weights[calmest_groups],
-                squares[calmest_groups].sum(),
-                freedom[calmest_groups].sum(),
-            )
-            ratio = max(ratio, calm_ratio / CALM_GROUPS_RATIO)
-        ratios.append(ratio)
+            ratios.append(_compute_variance_ratio(*sums[:, :-ODD_GROUPS]) / CALM_GROUPS_RATIO)
     return max(ratios)
 
 
-def _compute_variance_ratio(means: Values, weights: Values, within: float, freedom: int) -> float:
-    if len(means) < 2 or not freedom:
+def _compute_variance_ratio(means: Values, weights: Values, squares: Values, freedom: Values) -> float:
+    if len(means) < 2 or not freedom.any():
         return 0.0
     deviations = means - weights @ means / weights.sum()
-    return float(weights @ deviations**2) / (len(means) - 1) / max(within / freedom, 1.0)
+    return float(weights @ deviations**2 / (len(means) - 1) / max(squares.sum() / freedom.sum(), 1.0))

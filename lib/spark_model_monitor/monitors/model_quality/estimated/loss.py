@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spark_model_monitor.arguments import require_share
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.value_class import value_class
@@ -277,8 +278,7 @@ def retraining(
     low, high = interval
     if not low <= loss <= high:
         raise BadConfiguration(f"interval is {interval!r}, and the loss {loss!r} is not in it; write its low end first")
-    if not 0 <= regained <= 1:
-        raise BadConfiguration(f"regained is {regained!r}; it has to be a share from 0 to 1")
+    require_share("regained", regained)
     a_day = {name: rate * rows_a_day * cost_of_loss for name, rate in (("", loss), ("_low", low), ("_high", high))}
     won = {name: cost * regained * days for name, cost in a_day.items()}
     verdict = "cannot tell"

@@ -61,7 +61,7 @@ from spark_model_monitor.statistics.states.estimated import (
     SQUARED_EXPECTED,
     EstimatedOutcomes,
 )
-from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, require_plan
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import MAX_SCORED_CLASSES, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
@@ -214,6 +214,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     hide_values: bool = False
 
     def __post_init__(self) -> None:
+        require_plan(self.plan)
         if not self.plan.with_scores and not self.plan.is_regression:
             raise BadConfiguration(
                 "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"

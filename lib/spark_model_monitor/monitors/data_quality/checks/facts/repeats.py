@@ -115,9 +115,9 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     # A person's own limit of drift says how far shares may change
     if feature.baseline_feature.has_user_drift_limit:
         return None
-    if feature.has_new_numbers or feature.finite_numbers is None:
+    if feature.repeatable_numbers is None:
         return None
-    baseline, current = feature.finite_numbers
+    baseline, current = feature.repeatable_numbers
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
     counts_now = current.counts - feature.current_distribution.sketch_error * m
@@ -146,9 +146,9 @@ def standstill_check(feature: FeatureComparison, baseline_profile: FeatureProfil
     stretch = feature.comparison.standstills.get(feature.name)
     if past is None or stretch is None or np.isnan(past["standstill"]).all():
         return None
-    if feature.has_new_numbers or feature.finite_numbers is None:
+    if feature.repeatable_numbers is None:
         return None
-    baseline, current = feature.finite_numbers
+    baseline, current = feature.repeatable_numbers
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
     repeated_number = np.array([stretch.value])
