@@ -213,14 +213,14 @@ def test_a_record_without_a_model_counts_behind_an_escaped_name():
     unnamed = b'{"captureData": {}, "eventMetadata": {}}'
     for lines in ([escaped, unnamed], [unnamed, escaped]):
         called = target_models_module.CalledModels()
-        target_models_module._add_records(called, b"\n".join(lines), set())
+        target_models_module._add_records(called, b"\n".join(lines))
 
         assert (called.names, called.has_unnamed_records) == ({"a-b.tar.gz"}, True)
 
 
 def test_bytes_that_are_no_utf_8_name_no_model():
     called = target_models_module.CalledModels()
-    target_models_module._add_records(called, capture("b.tXar.gz").encode().replace(b"X", b"\xc3"), set())
+    target_models_module._add_records(called, capture("b.tXar.gz").encode().replace(b"X", b"\xc3"))
 
     assert (called.names, called.invalid_names) == (set(), 1)
 

@@ -25,12 +25,9 @@ MAX_MODELS = 100  # of one variant of an endpoint: each has a job in every run
 # How much is read to find the names: hours, files of each hour, bytes of each file
 MAX_HOURS = 24
 MAX_FILES = 4
-MAX_BYTES = 2**18
+MAX_BYTES = 2**16
 
 _RECORDS = Reading(INDEX_NAMES)
-_MEMBER = b"targetModel"
-_PLAIN_MEMBER = re.compile(rb'"targetModel"\s*:\s*"([^"\\]*)"')
-_ESCAPE_SEQUENCE = b"\\u"
 
 # The name of an archive is unchanged. Another name could be a year, or a file that we write beside the models' folders.
 _ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,56}\.tar\.gz")
@@ -58,12 +55,11 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     """
     called_models = CalledModels()
     storage = get_storage(top)
-    read_names = set[frozenset[bytes]]()
     try:
         for hour in islice(list_hours_from_latest(top), MAX_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MAX_FILES]:
                 # The beginning of a file is enough: names repeat, and files may have gigabytes
-                _add_records(called_models, storage.read(file.path, MAX_BYTES), read_names)
+                _add_records(called_models, storage.read(file.path, MAX_BYTES))
             if not was_split and not called_models.names:
                 break
     except MonitorError:
@@ -71,24 +67,15 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     return called_models
 
 
-def _add_records(called_models: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
-    """Adds the models in the beginning of a file. read_names: the names in earlier lines, as written; lines with the same names
-    are skipped.
-    """
+def _add_records(called_models: CalledModels, content: bytes) -> None:
+    """Adds the models in the beginning of a file."""
     for line in content.splitlines():
-        written_names = frozenset(_PLAIN_MEMBER.findall(line))
-        # With an escape the name may be spelt otherwise, and only parsing tells
-        is_plain = _ESCAPE_SEQUENCE not in line and bool(written_names or _MEMBER not in line)
-        if is_plain and written_names in read_names:
-            continue
         record = open_record(line, _RECORDS)
         if isinstance(record, Refusal):
             continue
         metadata = record.get("eventMetadata") or {}
         if not isinstance(metadata, dict):
             continue
-        if is_plain:
-            read_names.add(written_names)
         name = normalize_model_name(metadata.get("targetModel"))
         if name != WITHOUT_MODEL:
             called_models.names.add(name)
