@@ -213,3 +213,16 @@ def test_refused_records_go_to_the_quarantine_as_they_were_and_left_out_ones_do_
     assert [
         (record["reason"], record["line"], record["line_number"]) for record in read_quarantine(tmp_path / "out")
     ] == [("wrong number of cells", bad.decode(), 2)]
+
+
+@pytest.mark.parametrize(("endpoints", "warnings"), [(["orders"], 0), (["orders", "refunds"], 1)])
+def test_captures_of_two_models_are_not_read_as_one_without_a_word(tmp_path, caplog, endpoints, warnings):
+    for endpoint in endpoints:
+        for hour in ("00", "01"):
+            folder = tmp_path / endpoint / "2022/04/18" / hour
+            folder.mkdir(parents=True)
+            (folder / "a.jsonl").write_bytes(encode_line(captured("1,2", "5")))
+    list_captures(ENGINE, str(tmp_path))
+
+    assert caplog.text.count("read as those of one model") == warnings
+    assert caplog.text.count("refunds") == warnings

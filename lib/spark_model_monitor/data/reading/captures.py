@@ -45,8 +45,9 @@ from spark_model_monitor.data.records.decoded_rows import ColumnMatching, Decode
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.column_roles import ColumnRoles
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import MESSAGE, NO_DATA, NoData
 from spark_model_monitor.statistics.spellings import match_spellings
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -100,6 +101,12 @@ def list_captures(
     require_within(path, (file.path for file in files))
     if not files:
         raise make_no_captures_error(path, window)
+    # Captures of an endpoint or of its variant lie in NAME/yyyy/mm/dd/hh
+    sources = {file.path.rsplit("/", 5)[0] for file in files if parse_hour_of_path(file.path)}
+    if len(sources) > 1:
+        log.warning(
+            "captures of %d folders are read as those of one model: %s", len(sources), list_names(sorted(sources))
+        )
     coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
     return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage, window=window)
 
