@@ -22,7 +22,17 @@ from typing import (
 )
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+)
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.json_text import Json
@@ -102,6 +112,11 @@ def _parse_count(value: Json) -> int:
     if type(value) is int or isinstance(value, Integral):
         return int(value)
     return int(number)
+
+
+def parse_size(text: str) -> int:
+    """The bytes of a size such as 5MB, whose units are powers of 1000. Raises ValueError for any other text."""
+    return TypeAdapter(ByteSize).validate_python(text)
 
 
 Number = Annotated[float, BeforeValidator(_parse_number), Expected("a number", of_data=True)]

@@ -335,16 +335,16 @@ class MonitoringSettings:
         if not self.is_calibrated:  # then every limit applies as written
             self._set("requested_limits", ())
         elif self.requested_limits is None:
-            limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
-            self._set("requested_limits", tuple(limits))
+            self._set("requested_limits", tuple(name for name in LIMIT_NAMES if getattr(self, name, None) is not None))
         # Limits for shares of values
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
             require_share(name, getattr(self, name))
         if not 0 < self.false_alarm_budget < 1:
-            budget = self.false_alarm_budget
-            raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
+            raise BadConfiguration(
+                f"false_alarm_budget is {self.false_alarm_budget!r}; write a share above 0 and below 1"
+            )
         for kind in _KINDS:
             self._set_drift(kind)
 

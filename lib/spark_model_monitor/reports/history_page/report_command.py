@@ -15,13 +15,12 @@ from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from spark_model_monitor.arguments import require_instance, require_names
 from spark_model_monitor.data.records.windows import read_time
 from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.constraints import Constraints, FeatureRole
-from spark_model_monitor.documents.document import DocumentType
+from spark_model_monitor.documents.document import DocumentType, parse_size
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.run_description import RunDescription, find_data_name
@@ -299,6 +298,6 @@ def _parse_time(time: str | date | None, flag: str) -> datetime | None:
 def _parse_size(text: str) -> int:
     # The units are powers of 1000, as for the sizes of mails and disks
     try:
-        return TypeAdapter(ByteSize).validate_python(text)
-    except ValidationError:
+        return parse_size(text)
+    except ValueError:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB") from None
