@@ -86,10 +86,13 @@ def test_a_report_in_the_usual_place_is_the_next_run_of_it(orders, tmp_path):
     assert found_out("monitor", [orders]).text("output_path") == "orders-report"
 
 
-def test_data_elsewhere_and_data_that_is_not_there_have_no_defaults(orders):
-    for path in ("s3://bucket/orders.csv", "nowhere.csv"):
-        sources = found_out("baseline", [path])
-        assert (sources.text("dataset_format"), sources.text("output_path")) == (None, None)
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("s3://b/a.CSV.gz", "csv"), ("s3://b/a.jsonl", "jsonl"), ("s3://b/a", None), ("nowhere.csv", None)],
+)
+def test_of_data_elsewhere_the_name_alone_shows_the_format_and_data_that_is_not_there_has_none(orders, path, text):
+    sources = found_out("baseline", [path])
+    assert (sources.text("dataset_format"), sources.text("output_path")) == (text, None)
 
 
 def test_the_folder_where_one_is_has_a_name(orders):

@@ -67,7 +67,7 @@ def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = Non
         folders = tuple(join(storage.resolved(folder), "") for folder in list_record_folders(storage, first))
         files = tuple(file for file in files if file.path.startswith(folders)) or files
     # The suffixes of the files, if all agree, narrow the format; the content of the first files decides the rest
-    suffixes = sorted({_get_suffix(file.path) for file in files})
+    suffixes = sorted({get_suffix(file.path) for file in files})
     formats = {FORMATS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     detected_format = None
     if len(formats) == 1:
@@ -104,7 +104,7 @@ def _recognize_table(files: Sequence[StoredFile]) -> str | None:
     return None
 
 
-def _get_suffix(path: str) -> str:
+def get_suffix(path: str) -> str:
     """The last suffix of a file's name in lower case, ignoring suffixes of compressions; empty without a suffix."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:

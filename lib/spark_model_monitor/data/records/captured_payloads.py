@@ -30,7 +30,6 @@ from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.data.records.serving_protocols import (
     BYTES_MEMBER,
     TEXT_MEMBER,
-    ValuesElsewhere,
     extract_protocol_rows,
     read_binary_tensors,
 )
@@ -217,8 +216,6 @@ def open_rows(payload: JsonValue) -> list[JsonValue]:
         return _read_text_rows(members[TEXT_MEMBER])
     try:
         rows = extract_protocol_rows(payload)
-    except ValuesElsewhere as error:
-        raise RecordRefused(error.reason) from None
     except ValueError:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
     if rows and all(isinstance(row, JsonObject) for row in rows):

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 
 MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples", "jsonData")
 
@@ -97,18 +97,10 @@ SIZE_OF_VALUES = "binary_data_size"  # the parameter with the number of a tensor
 LENGTH_BYTES = 4  # bytes before each text that give its length
 
 
-class ValuesElsewhere(ValueError):
-    """A payload whose values are bytes outside its JSON. reason: the reason for refusing the record."""
-
-    def __init__(self, reason: Refusal) -> None:
-        super().__init__(reason.text)
-        self.reason = reason
-
-
 def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     """The rows, which are objects, arrays or values; None for a payload of no known protocol.
 
-    Raises ValueError for a contradiction, such as names that don't fit the rows; ValuesElsewhere if the JSON lacks the values.
+    Raises ValueError for a contradiction, such as names that don't fit the rows; RecordRefused if the JSON lacks the values.
     """
     # The members that aren't settings show the protocol
     members = dict(payload)
@@ -147,7 +139,7 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
         names_of_rows = {"inputs"}  # `outputs` only names the requested outputs
     if names_of_rows == {BYTES_MEMBER}:
-        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
+        raise RecordRefused(Refusal.BYTES_OF_SELDON)
     # In most protocols one member has the rows
     if len(names_of_rows) != 1:
         return None
@@ -185,10 +177,10 @@ def _list_rows(rows: JsonValue) -> JsonValue:
 
 
 def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
-    """The rows of a TensorProto in JSON. Raises ValuesElsewhere if its values are bytes."""
+    """The rows of a TensorProto in JSON. Raises RecordRefused if its values are bytes."""
     [values] = [value for name, value in tensor.items() if name.endswith("Val")] or [None]
     if values is None:
-        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
+        raise RecordRefused(Refusal.BYTES_OF_SELDON)
     sizes = dict(tensor.get("tensorShape", JsonObject())).get("dim", ())
     return _reshape(values, [dict(size)["size"] for size in sizes])
 
@@ -306,7 +298,7 @@ def _are_tensors(values: JsonValue) -> bool:
         if not isinstance(members.get("name"), str) or "shape" not in members:
             return False
         if "datatype" in members and _read_values(members) is None:
-            raise ValuesElsewhere(Refusal.TENSORS_WITHOUT_VALUES)
+            raise RecordRefused(Refusal.TENSORS_WITHOUT_VALUES)
         if type(_read_values(members)) is not list:
             return False
     return True

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.format_detection import detect_format
+from spark_model_monitor.data.reading.format_detection import FORMATS_BY_SUFFIX, detect_format, get_suffix
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
@@ -409,17 +409,23 @@ def choose_detected_format(job: str, sources: Sources) -> Sources:
 
 
 def _recognise_format(job: str, sources: Sources) -> Sources:
+    source = _find_data_path(job, sources) or ""
     path = _find_local_data(job, sources)
     implied = find_implied_options(sources.values, job, with_default=False)
-    if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
+    if job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
     default = find_implied_options(sources.values, job).get("dataset_format")
     window = _find_window(job, sources)
+    # Of a file elsewhere, such as on S3, the name alone is examined
+    detected = FORMATS_BY_SUFFIX.get(get_suffix(source), "")
+    if path is None and not ("://" in source and detected):
+        return sources
     try:
-        detected = detect_format(LocalEngine(), str(path), window)
-        # Damaged captures look like other lines, and would be read without the window
-        if window is not None and detected in LINE_FORMATS:
-            detected = detect_format(LocalEngine(), str(path))
+        if path is not None:
+            detected = detect_format(LocalEngine(), str(path), window)
+            # Damaged captures look like other lines, and would be read without the window
+            if window is not None and detected in LINE_FORMATS:
+                detected = detect_format(LocalEngine(), str(path))
     except MonitorError as error:
         # Reading the data in the default format reports the error
         if default is not None:
@@ -437,7 +443,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     if remembered_format is not None and _is_detailed_form(remembered_format, detected):
         sentence = f"format: {remembered_format}, as the baseline has it"
         return _choose_value(sources, "dataset_format", remembered_format, sentence)
-    return _choose_value(sources, "dataset_format", detected, f"format: {detected}, detected from {path}")
+    return _choose_value(sources, "dataset_format", detected, f"format: {detected}, detected from {source}")
 
 
 def _find_window(job: str, sources: Sources) -> Window | None:

@@ -118,7 +118,7 @@ class NoiseCalibration:
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
-LARGE_GAP = "{gap} of the values differ from the baseline's, which may be chance"
+LARGE_GAP = "its distance from the baseline is {gap}, which may be chance"
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
 
 MIN_NORMAL_SHARE = 0.05
