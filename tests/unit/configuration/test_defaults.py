@@ -92,7 +92,9 @@ def test_a_report_in_the_usual_place_is_the_next_run_of_it(orders, tmp_path):
 )
 def test_of_data_elsewhere_the_name_alone_shows_the_format_and_data_that_is_not_there_has_none(orders, path, text):
     sources = found_out("baseline", [path])
-    assert (sources.text("dataset_format"), sources.text("output_path")) == (text, None)
+
+    assert sources.text("dataset_format") == text
+    assert sources.text("output_path") is None
 
 
 def test_the_folder_where_one_is_has_a_name(orders):
