@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 
 import pytest
@@ -141,3 +142,14 @@ def test_launching_loads_no_third_party():
     """
 
     assert printed_by(program, options=("-S",)) == "[]\n"
+
+
+def test_reading_a_dag_loads_no_library_of_the_jobs():
+    statements = [node for path in (PACKAGE / "airflow").glob("*.py") for node in ast.parse(path.read_text()).body]
+    modules_of_dags = {node.module for node in statements if isinstance(node, ast.ImportFrom)}
+    ours = sorted(
+        name for name in modules_of_dags if name.startswith("spark_model_monitor.") and ".airflow" not in name
+    )
+    program = f"import importlib, sys; [*map(importlib.import_module, {ours})]; print('pyarrow' in sys.modules)"
+
+    assert printed_by(program) == "False\n"

@@ -26,8 +26,8 @@ from spark_model_monitor.integrations.emr.emr_runs import (
     get_jar,
     get_spark_line,
 )
+from spark_model_monitor.running.configuration.command_line import read_name
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
-from spark_model_monitor.running.configuration.option_types import read_name
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from pkgutil import get_data
+from typing import Any
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import BadConfiguration, is_catalog_name, suggest_path
+from spark_model_monitor.errors import BadConfiguration, is_catalog_name, suggest_names, suggest_path
 
 
 def _read_names(file: str) -> list[str]:
@@ -178,3 +179,17 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
 
 def _is_baseline(path: str) -> bool:
     return any(os.path.isfile(os.path.join(path, name)) for name in BASELINE_MARKERS)
+
+
+def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
+    """The value of a name, ignoring case."""
+    if value is None or value in value_by_name.values():
+        return value
+    names = {name.lower(): name for name in value_by_name}
+    text = str(value).strip().lower()
+    if text in names:
+        return value_by_name[names[text]]
+    # The suggestion is spelt as in the documentation
+    suggestion = suggest_names(text, names, "", shown=names.__getitem__)
+    hint = f"{suggestion} " if suggestion else ""
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")

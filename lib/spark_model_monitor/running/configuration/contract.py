@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
 from spark_model_monitor.reports.alerts import SPELLINGS
 from spark_model_monitor.running.configuration import option_types
-from spark_model_monitor.running.configuration.command_line import SETTINGS
+from spark_model_monitor.running.configuration.command_line import SETTINGS, read_name
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
 from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.configuration.option_types import (
@@ -42,7 +42,6 @@ from spark_model_monitor.running.configuration.option_types import (
     WholeNumber,
     choose_from,
     parse_threshold_by,
-    read_name,
 )
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.user_choices import FLAVOURS, Algorithm, ProblemType

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ValidationInfo
 
 from spark_model_monitor.data.reading import formats
-from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, suggest_names
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
+from spark_model_monitor.running.configuration.command_line import read_name
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
 from spark_model_monitor.statistics.user_choices import ValueKind
@@ -397,7 +397,7 @@ Share = Annotated[float, BeforeValidator(_read_share), Placeholder("SHARE")]
 Chance = Annotated[float, BeforeValidator(_read_chance), Placeholder("SHARE")]
 WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Placeholder("NUMBER")]
 Moment = Annotated[datetime, parse_text_by(_read_moment), Placeholder("TIME")]
-TableVersion = Annotated[Version, BeforeValidator(_read_version), Placeholder("VERSION|TIME")]
+TableVersion = Annotated[int | datetime, BeforeValidator(_read_version), Placeholder("VERSION|TIME")]
 Duration = Annotated[timedelta, parse_text_by(_read_duration), Placeholder("DURATION")]
 Period = Annotated[timedelta, parse_text_by(_read_period), Placeholder("DURATION")]
 Wait = Annotated[timedelta, parse_text_by(_read_wait), Placeholder("DURATION")]
@@ -416,20 +416,6 @@ ToleranceRule = Annotated[Any, parse_text_by(_read_tolerance), Placeholder("TOLE
 def choose_from(value_by_name: Mapping[str, Any]) -> BeforeValidator:
     """A validator that maps names to values, ignoring case."""
     return BeforeValidator(partial(read_name, value_by_name))
-
-
-def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
-    """The value of a name, ignoring case."""
-    if value is None or value in value_by_name.values():
-        return value
-    names = {name.lower(): name for name in value_by_name}
-    text = str(value).strip().lower()
-    if text in names:
-        return value_by_name[names[text]]
-    # The suggestion is spelt as in the documentation
-    suggestion = suggest_names(text, names, "", shown=names.__getitem__)
-    hint = f"{suggestion} " if suggestion else ""
-    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")
 
 
 def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValidator:
