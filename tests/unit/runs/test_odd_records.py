@@ -10,9 +10,11 @@ import pytest
 
 from spark_model_monitor import (
     AnalysisConfig,
+    AttributionMeasures,
     BiasMeasures,
     BiasMonitor,
     DataQualityMonitor,
+    ExplainabilityMonitor,
     ModelQualityMonitor,
     OutcomePlan,
     ProblemType,
@@ -133,6 +135,18 @@ def test_a_cell_of_another_kind_does_not_decide_how_its_column_is_taken(column, 
     assert with_stray.ledger.refused == {Refusal.STRAY.text: 1}
     as_service = run_baseline(str(paths[1]), bias(untyped_texts=True, as_service=True), engine="local")
     assert as_service.ledger.kept == 201
+
+
+@pytest.mark.parametrize(("age", "refused"), [("n/a", {Refusal.NOT_EXPLAINED.text: 1}), ("50", {})])
+def test_a_text_where_baseline_rows_have_numbers_is_quarantined(age, refused, tmp_path):
+    odd("age", age).to_csv(tmp_path / "window.csv", index=False)
+    config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[40, 0, 0]]}}}')
+    monitor = ExplainabilityMonitor(AttributionMeasures.of(config, lambda frame: frame["age"]))
+
+    explained = run_baseline(str(tmp_path / "window.csv"), monitor, engine="local")
+
+    assert explained.ledger.refused == refused
+    assert explained.state.count == 201 - len(refused)
 
 
 INTEGRAL = CellKind.INTEGRAL

@@ -195,11 +195,11 @@ def attribute_partition(task: AttributionTask, batches: Batches) -> Iterator[Sta
         if not accepted_rows.num_rows:
             counted += _count_records(block)
             continue
-        cells = task.explained.cells(accepted_rows, columns)
-        # Without features to explain, only partial dependence is requested
-        attributions = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
-        # If the model doesn't answer some row, the whole block is left out
+        # If the model doesn't answer some row, or a number is a text, the whole block is left out
         try:
+            cells = task.explained.cells(accepted_rows, columns)
+            # Without features to explain, only partial dependence is requested
+            attributions = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
             if task.explained_features:
                 attributions = kernel.explain(cells)
         except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
