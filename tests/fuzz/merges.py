@@ -265,7 +265,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
                 is_same = json.dumps(json.loads(data)) == json.dumps(written)
             assert key == expected_key, f"in {pieces} pieces: {key!r} instead of {expected_key!r}"
             assert is_same, f"in {pieces} pieces: {data!r} instead of {written!r}"
-        assert sum(counts_in(rows).of(REFUSED_CAPTURES).values()) == refused
+        assert sum(counts_in(rows).select(REFUSED_CAPTURES).values()) == refused
     note_counts(tally, seed, counts_in(rows), len(source.lines), len(expected_outputs), {})
 
 

@@ -457,18 +457,19 @@ def _csv_line(line: bytes, names: tuple[str, ...]) -> list[Row]:
     return [tuple(cells)]
 
 
-def json_object(line: bytes) -> Any:
-    """The object on a line of JSON Lines, as the only row. Spark's parser takes no number of more than 1,000 digits."""
-    if re.search(rb"[0-9.]{1000}", line):
-        return UNCLAIMED
+def json_object(line: bytes, plain_members: tuple[str, ...]) -> Any:
+    """The object on a line of JSON Lines, as the only row. plain_members: those that are numbers or texts in most records."""
     try:
-        document = json.loads(line.decode())
+        document = json.loads(line.decode(), parse_int=float)
     except (ValueError, RecursionError):
         return REFUSED
     if not isinstance(document, dict) or count_levels(line.decode()) > MAX_LEVELS:
         return REFUSED
-    # Most records have a number or a text there, so this one is of another shape
-    if any(isinstance(value, list) for value in document.values()):
+    nested = {name for name, value in document.items() if isinstance(value, dict | list)}
+    if nested & {*plain_members} or not all(map(is_writable, document)):
+        return REFUSED
+    # Whether most records have an object or an array there, a line alone doesn't say
+    if nested:
         return UNCLAIMED
     return [(document,)]
 

@@ -31,9 +31,13 @@ def _objects(engine, path):
     return read_dataset(engine, list_dataset(engine, path), JsonFormat(), ReadOptions(flatten_json=True))
 
 
+MEMBERS = tuple(document(random.Random(0)))
 OBJECTS = Kind(
-    "objects", partial(make_document_lines, document), lambda line, *_: reference.json_object(line), _objects
-)  # Spark parses them
+    "objects",
+    partial(make_document_lines, document),
+    lambda line, *_: reference.json_object(line, MEMBERS),
+    _objects,
+)
 
 ON_SPARK = [kind for kind in KINDS if kind.name in ("captures", "captures-sampled", "merged", "csv")] + [OBJECTS]
 SHARE = 0.3 / len(ON_SPARK)
