@@ -84,20 +84,14 @@ def hold(
         planned = faults
     quiet = (quiet_one or quiet_month)(month.seed)
     with _month(month, seed, kind) as (world, log):
-        try:
-            play(month, world, planned, partial(_require_whole, world))
-            _clear(world)
-            ended = _ended(world)
-            _require_same_files(quiet.files, ended.files, world.counted if UNEXPLAINED.search(log.getvalue()) else ())
-            _require_notifications(quiet, ended)
-            _require_accounts(ended)
-            _require_merged_once(ended)
-            _require_clean(log, world)
-        except Exception as fault:
-            struck = "".join(f"\n  {step}: {fault.name} at {call}" for step, fault, call in world.struck)
-            raise AssertionError(
-                f"{fault!s}\nwhat went wrong before:{struck}\nthe log ends with\n{log.getvalue()[-4000:]}"
-            ) from fault
+        play(month, world, planned, partial(_require_whole, world))
+        _clear(world)
+        ended = _ended(world)
+        _require_same_files(quiet.files, ended.files, world.counted if UNEXPLAINED.search(log.getvalue()) else ())
+        _require_notifications(quiet, ended)
+        _require_accounts(ended)
+        _require_merged_once(ended)
+        _require_clean(log, world)
     return ended
 
 
@@ -125,7 +119,10 @@ def quiet_month(seed: int, kind: type[World] = World) -> Ended:
 
 @contextmanager
 def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple[World, StringIO]]:
-    """A world with what is there before the month, where this process works, and all that is logged."""
+    """A world with what is there before the month, where this process works, and all that is logged.
+
+    Raises AssertionError for whatever goes wrong in it, with what struck before and the end of the log.
+    """
     folder = _folder()
     before = Path.cwd()
     log = _Log()
@@ -135,7 +132,13 @@ def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple
         os.chdir(folder)
         with redirect_stderr(log), watch_world(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
             prepare(month, folder)
-            yield world, log
+            try:
+                yield world, log
+            except Exception as fault:
+                struck = "".join(f"\n  {step}: {fault.name} at {call}" for step, fault, call in world.struck)
+                raise AssertionError(
+                    f"{fault!s}\nwhat went wrong before:{struck}\nthe log ends with\n{log.getvalue()[-4000:]}"
+                ) from fault
     finally:
         os.chdir(before)
         shutil.rmtree(folder)

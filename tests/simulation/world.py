@@ -339,7 +339,7 @@ class World:
         lost = [
             lease_held.where.removeprefix("file:")
             for lease_held in lease._held_leases
-            if lease_held.thread == process.thread.ident and not os.path.exists(lease_held._path)
+            if lease_held.thread == process.thread.ident and not os.path.exists(lease_held._file_path)
         ]
         is_put = event == "os.rename" and not is_draft(os.path.basename(os.fsdecode(arguments[1])))
         if is_put and any(path.startswith(f"{where.rstrip('/')}/") for where in lost):
@@ -419,7 +419,7 @@ class World:
                         for candidate_lease in lease._held_leases
                         if candidate_lease.thread == process.thread.ident
                     ]:
-                        if not own_lease._renewing.locked():  # else its keeper waits for the slow call
+                        if not own_lease._renewal_lock.locked():  # else its keeper waits for the slow call
                             own_lease.renew()
         elif fault is Fault.LOST:
             with self._alone():
