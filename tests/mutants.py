@@ -59,6 +59,8 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m")
 FAILING = re.compile(r"^(?:FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
 """How pytest names a test that fails."""
 PASSED = re.compile(r"^\d+ passed", re.MULTILINE)
+ENDED = re.compile(r" in \d+\.\d+s", re.MULTILINE)
+"""Pytest's last line, which it prints if it could begin."""
 
 BY_UNIT = "unit"
 BY_TEST = "test"
@@ -205,7 +207,8 @@ def find_failing_test(damage: Damage, tree: Path, marks: str, files: Sequence[st
             if PASSED.search(run(tree, *PYTEST, "", test)):
                 return test
         if not failing:
-            return ""
+            # Where the damaged package can't even be imported, pytest ends before any test
+            return "" if ENDED.search(printed) else "every test"
         deselected += failing
 
 
