@@ -260,9 +260,9 @@ def test_new_names_are_as_rare_as_the_baselines_single_ones(baseline_rows, rows,
 def test_components_are_combined_by_cauchys_rule():
     tiny = partial(pytest.approx, rel=1e-9, abs=0)
     # one p alone is itself; of two equal ones the mean is the same
-    assert combine_p_values([Component("a", 0.01, 1.0)]) == pytest.approx(0.01)
-    assert combine_p_values([Component("a", 0.01, 1.0), Component("b", 0.01, 1.0)]) == pytest.approx(0.01)
-    assert combine_p_values([Component("a", 1e-200, 1.0), Component("b", 1.0, 0.0)]) == tiny(2e-200)
+    assert combine_p_values([Component("location", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combine_p_values([Component("location", 0.01, 1.0), Component("spread", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combine_p_values([Component("location", 1e-200, 1.0), Component("spread", 1.0, 0.0)]) == tiny(2e-200)
     assert combine_p_values([Component("location", 1e-200, 1.0), Component("unseen", 1.0, 0.0)]) == tiny(
         3.5 / 3 * 1e-200
     )

@@ -21,6 +21,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRu
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.value_class import value_class
 
 MAX_COLUMNS = 200  # most columns that are examined, since every pair of them is
@@ -308,7 +309,7 @@ def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int
     totals = np.diagonal(joint_counts)
     margins = np.outer(totals, totals)
     squared_deviations = (joint_counts - margins / rows) ** 2
-    terms = np.divide(squared_deviations, margins, out=np.zeros_like(margins), where=margins > 0)
+    terms = ratio_or_zero(squared_deviations, margins)
     squares = np.add.reduceat(np.add.reduceat(terms, starts, axis=0), starts, axis=1)
     # Degrees of freedom
     free = np.add.reduceat(totals > 0, starts) - 1

@@ -48,8 +48,8 @@ from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import add_to_history, notify, publish_findings, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES
+from spark_model_monitor.statistics.verdicts.between_window_variance import SCORES, PastWindows
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 from spark_model_monitor.storage import join, resolve_path
 from spark_model_monitor.value_class import value_class
 
@@ -65,7 +65,6 @@ to the maximum. Source: D4.2."""
 NUM_LEFT_OUT = (
     2  # the most distant other commits, which the first search for outliers leaves out of a feature's variation
 )
-DISTANCE_SCORES = ("missing", *SCORES_OF_VALUES)  # standard normal scores of a commit compared with the others
 # A commit is late after LATE_GAP_MULTIPLE times the longest gap between commits, if at least MIN_GAPS gaps are known
 MIN_GAPS = 8
 LATE_GAP_MULTIPLE = 2
@@ -412,7 +411,7 @@ def _drop_most_distant(windows: PastWindows, count: int) -> PastWindows:
     if not count:
         return windows
     # Shape (statistics, windows); a missing score counts as 0
-    scores = np.abs(np.array([windows[name] for name in DISTANCE_SCORES]))
+    scores = np.abs(np.array([windows[name] for name in SCORES]))
     nearest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[:-count]
     return PastWindows({name: values[np.sort(nearest)] for name, values in windows.items()})
 

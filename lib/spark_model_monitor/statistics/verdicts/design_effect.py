@@ -257,7 +257,7 @@ def _remove_largest_change(sums: Values, run_sizes: Sizes) -> None:
     # What a change after so many rows explains: the squared sum up to there, over its variance
     rows = np.arange(sums.shape[2])
     variances = rows * (1 - rows / run_sizes[:, None])
-    gains = np.divide(sums**2, variances, out=np.zeros_like(sums), where=variances > 0)
+    gains = ratio_or_zero(sums**2, variances)
     largest_gain = gains.reshape(len(sums), -1).argmax(axis=1)
     run, changed_row = np.divmod(largest_gain[:, None], len(rows))
     # Less the means of both sides: the cumulative sum is 0 at the change, too; without a change nothing is removed
@@ -298,7 +298,7 @@ def _compute_squared_block_sums(sums: Values, run_sizes: Sizes, block_size: int)
 
 def ratio_or_zero(numerators: Values, denominators: Values) -> Values:
     """The quotients, 0 for a denominator of 0."""
-    quotients: Values = np.divide(numerators, denominators, out=np.zeros(len(numerators)), where=denominators > 0)
+    quotients: Values = np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators > 0)
     return quotients
 
 

@@ -61,9 +61,8 @@ def estimate_block_design_effects(
         return np.full(len(squares), max(1.0, total / max(filled_blocks, 1)))
     expected = squares * (1 - ((rows**2).sum() + alone) / total**2)
     observed = (sums**2).sum(axis=1) + alone_squares
-    effects = np.divide(observed, expected, out=np.ones(len(squares)), where=expected > 0)
-    at_least_one: Values = np.maximum(effects, 1.0)
-    return at_least_one
+    effects: Values = np.maximum(ratio_or_zero(observed, expected), 1.0)
+    return effects
 
 
 def estimate_group_design_effect(values: NDArray[Any], sizes: Integers, *, are_numbers: bool) -> float:

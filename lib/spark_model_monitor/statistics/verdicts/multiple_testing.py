@@ -52,8 +52,7 @@ def combine_p_values(components: Iterable[Component]) -> float:
     weighted_sum = 0.0
     total_weight = 0.0
     for component in components:
-        test = COLUMN_TESTS.get(component.name)
-        weight = test.weight if test is not None else 1.0
+        weight = COLUMN_TESTS[component.name].weight
         p = min(max(component.p, _MIN_P), _MAX_P)
         weighted_sum += weight * _cauchy_quantile(p)
         total_weight += weight

@@ -69,6 +69,8 @@ class StatisticChange:
         """The difference in standard errors: about standard normal for independent rows. One row makes no large score."""
         error = self.error
         if self.counts is not None:
+            if self.field == "missing":
+                return float(score_missing(*np.array(self.counts)))
             # How much the difference changes if one row moves to the other side
             _, n, _, m = self.counts
             error = max(error, 1 / n + 1 / m)
@@ -80,11 +82,6 @@ class StatisticChange:
     def test(self) -> str:
         """The name of its test in `COLUMN_TESTS`."""
         return self.field.rstrip("0123456789")
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether a share has any rows on either side."""
-        return self.counts is None or bool(self.counts[0] or self.counts[2])
 
 
 def compare_numbers(
@@ -125,7 +122,19 @@ def compare_values(
 def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> StatisticChange:
     """The change of the missing values. Each side: the numbers of missing values and of rows."""
     counts = np.array([[before[0]], [now[0]]], float)
-    return _compare_shares(("missing",), counts, (before[1], now[1]))[0]
+    return _compare_shares(["missing"], counts, (before[1], now[1]))[0]
+
+
+def score_missing(before: Values, n: Values, now: Values, m: Values) -> Values:
+    """The score of missing values, of square roots: an outage moves it less than their number, so that a worse one is seen.
+
+    before, n: missing values and rows of the other windows. now, m: those of the window. Source: Freeman and Tukey 1950.
+    """
+    rows = n + m
+    share = (before + now) / rows
+    difference = np.sqrt(now) + np.sqrt(now + 1) - np.sqrt(4 * share * m + 1)
+    scores: Values = difference / np.sqrt(np.maximum(n / rows * (1 - share), 1 / rows))
+    return scores
 
 
 def count_cells(

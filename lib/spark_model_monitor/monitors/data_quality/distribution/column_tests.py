@@ -177,7 +177,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
         return column
     changes = compare_with_reference(request.baseline, request.current)
     # No test of missing values if neither side has any
-    changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
+    changes = {name: change for name, change in changes.items() if name != "missing" or change.error}
     if column.samples is None:
         if request.is_tested:
             column.components = tuple(map(judge_change, changes.values()))

@@ -38,7 +38,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     compare_missing_values,
     compare_numbers,
     compare_values,
-    score_counts,
+    score_missing,
 )
 from spark_model_monitor.value_class import value_class
 
@@ -164,8 +164,8 @@ def _add_block_statistics(
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
     missing: Values = rows - blocks.sizes
-    scores = score_counts(np.array([missing.sum()]), missing[:, None], rows[:, None], float(rows.sum()))
-    statistics = {"missing": scores[:, 0], **blocks.score()}
+    scores = score_missing(missing.sum() - missing, rows.sum() - rows, missing, rows)
+    statistics = {"missing": scores, **blocks.score()}
     if new_values is not None:
         statistics["beyond"] = new_values
     # Statistics for the facts

@@ -30,6 +30,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, NEARLY_ALL
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.value_class import value_class
 
 MIN_NEW_VALUES_RATIO = 2  # new values together are named if their share is this many times the largest other change
@@ -143,8 +144,7 @@ def find_clearest_value(baseline: Counts, current: Counts) -> int:
 def _score_gaps(gaps: Values, pooled_shares: Values, num_before: float, num_now: float) -> Values:
     """The absolute differences of shares in standard errors: z scores of two proportions."""
     errors = np.sqrt(pooled_shares * (1 - pooled_shares) * (1 / num_before + 1 / num_now))
-    scores: Values = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
-    return scores
+    return ratio_or_zero(np.abs(gaps), errors)
 
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ValueChange:

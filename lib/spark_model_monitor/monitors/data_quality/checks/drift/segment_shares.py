@@ -32,6 +32,7 @@ from spark_model_monitor.monitors.segment_reports import report_once
 from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import SegmentProfiles, has_columns, match_segments
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -69,7 +70,7 @@ def compute_contributions(
         if not totals.all() or not np.isfinite(counted).all():
             continue
         weights = counted[:, :, 1] / totals
-        shares = np.divide(counted[:, :, 0], counted[:, :, 1], out=np.zeros_like(weights), where=weights > 0)
+        shares = ratio_or_zero(counted[:, :, 0], counted[:, :, 1])
         # The error of sketches is the same in all segments
         shares += np.array([overall_before, overall_now]) - (weights * shares).sum(axis=0)
         shares[weights[:, 0] == 0, 0] = overall_before
