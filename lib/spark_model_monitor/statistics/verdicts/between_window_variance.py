@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.verdicts.components import (
 from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,
+    MEANS,
     SCORES_OF_VALUES,
     StatisticChange,
     WindowStatistics,
@@ -142,8 +143,14 @@ class Dispersion:
         return float(self.windows[self.is_level].mean()) * count**2 / (count + excess)
 
     def compute_p(self, rows_of_group: float) -> float:
-        """The p-value of the variation of a column's level, if groups of rows are independent."""
-        return self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)
+        """The p-value of the variation of a column's level, if groups of rows are independent: of all its scores together, and
+        of each mean, which may vary alone (Bonferroni).
+        """
+        ratios = [(self.mean_ratio, self.freedom)]
+        for name, ratio, windows in zip(self.names, self.ratios, self.windows, strict=True):
+            if name in MEANS:
+                ratios.append((ratio, windows))
+        return min(1.0, len(ratios) * min(self.compute_chance(*ratio, rows_of_group) for ratio in ratios))
 
     def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
         """The p-value of a variance ratio, if groups of rows are independent; their size is an estimate from the next window.
@@ -241,18 +248,19 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     scores = scores[has_enough]
     is_known = np.isfinite(scores)
     # Windows weigh less if the next window is larger than they are
-    squares = np.where(is_known, scores, 0.0) ** 2
+    squares = np.nan_to_num(scores) ** 2
     growth = np.maximum(1.0, effective / past["effective"])
     weights = growth**-2.0
     if weights.sum() ** 2 < MIN_WINDOWS * (weights**2).sum():
-        weights = np.ones(len(growth))
+        weights = np.ones_like(growth)
     # Pearson's dispersion of each score, its degrees of freedom, and by how much this window is larger
-    weighted_growth = np.where(is_known, growth * weights, 0.0)
-    ratios = (weighted_growth * squares).sum(axis=1) / weighted_growth.sum(axis=1)
     known_weights = np.where(is_known, weights, 0.0)
-    growths = weighted_growth.sum(axis=1) / known_weights.sum(axis=1)
-    windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # effective number of windows (Kish)
-    return Dispersion(names, scores, ratios, windows, growths, effective)
+    weighted_growth = growth * known_weights
+    weight_sums = known_weights.sum(axis=1)
+    growth_sums = weighted_growth.sum(axis=1)
+    ratios = (weighted_growth * squares).sum(axis=1) / growth_sums
+    windows = weight_sums**2 / (known_weights**2).sum(axis=1)  # effective number of windows (Kish)
+    return Dispersion(names, scores, ratios, windows, growth_sums / weight_sums, effective)
 
 
 def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVariance]:
