@@ -212,9 +212,10 @@ class CountTask:
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
         """The cells of the column with this name, with their kinds."""
-        may_be_integers = self.plan.may_have_integers(name)
         values = batch.column(f"c{self.names.index(name)}")
-        return classify_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
+        return classify_cells(
+            values, untyped_texts=self.plan.untyped_texts, may_be_integers=self.plan.may_have_integers(name)
+        )
 
 
 def sum_rows(rows: pa.Table) -> pa.Table:

@@ -107,9 +107,7 @@ def read_time(value: date | float | str) -> datetime:
         return datetime.fromtimestamp(value, timezone.utc)
     # Python below 3.11 doesn't read the Z of ISO 8601
     time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    if time.tzinfo:
-        return time
-    return time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def count_microseconds(time: datetime) -> int:

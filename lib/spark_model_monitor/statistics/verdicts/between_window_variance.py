@@ -146,10 +146,12 @@ class Dispersion:
         """The p-value of the variation of a column's level, if groups of rows are independent: of all its scores together, and
         of each mean, which may vary alone (Bonferroni).
         """
-        ratios = [(self.mean_ratio, self.freedom)]
-        for name, ratio, windows in zip(self.names, self.ratios, self.windows, strict=True):
-            if name in MEANS:
-                ratios.append((ratio, windows))
+        ratios_of_means = [
+            (ratio, windows)
+            for name, ratio, windows in zip(self.names, self.ratios, self.windows, strict=True)
+            if name in MEANS
+        ]
+        ratios = [(self.mean_ratio, self.freedom), *ratios_of_means]
         return min(1.0, len(ratios) * min(self.compute_chance(*ratio, rows_of_group) for ratio in ratios))
 
     def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
