@@ -465,9 +465,8 @@ def _read_analysis_path(path: str) -> str:
 
 
 def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
-    from spark_model_monitor.monitors.bias.bias_analysis import (
-        ALL_METHODS,  # few jobs need it, and importing it takes time
-    )
+    # Few jobs need it, and importing it takes time
+    from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS
 
     metric_names = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     form = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, the smaller number first"
