@@ -88,9 +88,9 @@ def test_a_report_in_the_usual_place_is_the_next_run_of_it(orders, tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [("s3://b/a.CSV.gz", "csv"), ("s3://b/a.jsonl", "jsonl"), ("s3://b/a", None), ("nowhere.csv", None)],
+    [("s3://b/a.parquet", "parquet"), ("s3://b/a.csv", None), ("s3://b/a.jsonl", None), ("nowhere.parquet", None)],
 )
-def test_of_data_elsewhere_the_name_alone_shows_the_format_and_data_that_is_not_there_has_none(orders, path, text):
+def test_of_data_elsewhere_only_a_name_that_is_certain_shows_the_format(orders, path, text):
     sources = found_out("baseline", [path])
 
     assert sources.text("dataset_format") == text

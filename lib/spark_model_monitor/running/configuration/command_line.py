@@ -1,4 +1,4 @@
-"""Answers to a command line that need no libraries: help, the names of options, and paths that don't exist.
+"""Answers to a command line that need no libraries: help, the names of options and values, and paths that don't exist.
 
 Uses the standard library only. Whether a word after a switch is a path is decided later, by the job itself.
 """
@@ -191,5 +191,5 @@ def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
         return value_by_name[names[text]]
     # The suggestion is spelt as in the documentation
     suggestion = suggest_names(text, names, "", shown=names.__getitem__)
-    hint = f"{suggestion} " if suggestion else ""
+    hint = suggestion and f"{suggestion} "
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.format_detection import FORMATS_BY_SUFFIX, detect_format, get_suffix
+from spark_model_monitor.data.reading.format_detection import FORMATS_BY_SUFFIX, TEXT_FORMATS, detect_format, get_suffix
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
@@ -416,9 +416,10 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         return sources
     default = find_implied_options(sources.values, job).get("dataset_format")
     window = _find_window(job, sources)
-    # Of a file elsewhere, such as on S3, the name alone is examined
-    detected = FORMATS_BY_SUFFIX.get(get_suffix(source), "")
-    if path is None and not ("://" in source and detected):
+    # Of a file elsewhere, such as on S3, the name alone is examined, which says little of a text: it may have captures, or no
+    # header
+    detected = FORMATS_BY_SUFFIX.get(get_suffix(source), "csv")
+    if path is None and ("://" not in source or detected in TEXT_FORMATS):
         return sources
     try:
         if path is not None:
