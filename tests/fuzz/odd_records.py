@@ -483,7 +483,14 @@ BIAS = {
     "methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}},
 }
 SHAP = {"methods": {"shap": {"baseline": [[30, 5.0]], "seed": 1}}, "predictor": {"label_headers": ["buys"]}}
-MODEL = "def score(frame):\n    return frame['n'] / 100 + frame['x'] / 50\n"
+MODEL = """
+def score(frame):
+    return frame["n"] / 100 + frame["x"] / 50
+
+# It refuses texts alone: without a record of another number, JSON has a column of another type, which files show
+def score_of_any_number(frame):
+    return score(frame).clip(0, 1).fillna(0)
+"""
 
 
 @dataclass(frozen=True)
@@ -522,6 +529,7 @@ MERGED = {
     for problem, (label, answer) in PROBLEMS.items()
 }
 BIAS_FLAGS = ("--analysis-type", "MODEL_BIAS")
+BIAS_OF_MODEL_FLAGS = (*BIAS_FLAGS, "--model", "odd_model:score_of_any_number")
 SHAP_FLAGS = ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "odd_model:score")
 
 KINDS_OF_LOGS = [Kind("data", kind) for kind in LOGS]
@@ -542,6 +550,7 @@ KINDS = (
         (*BIAS_FLAGS, "--inference-attribute", "0"),
         {**BIAS, "headers": [*"nxw", "y"]},
     ),
+    *(Kind("bias-of-model", kind, BIAS_OF_MODEL_FLAGS, BIAS, tuple(set(NAMES) - {*"nxwy"})) for kind in TABLES),
     *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in TABLES),
     *(
         Kind("shap", kind, SHAP_FLAGS, {**SHAP, "headers": [*"nxw"]}, ("w",))

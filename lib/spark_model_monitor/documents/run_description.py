@@ -94,12 +94,14 @@ Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text)
 
 
 _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
-_ENDINGS = frozenset({"csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "orc", "avro", "gz", "bz2", "zst"})
-_PATTERN_SIGN = re.compile(r"[*?\[]")
-_NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
-"""Parts of a path that don't name the data: dates and hours, the usual variant, partitions, patterns, runs of this
-package, schemes.
-"""
+_NOT_IN_NAME = re.compile(
+    r"[-_.]*[*?\[].*"  # `orders-*` is of `orders`
+    r"|[-_.]?20\d\d-?[01]\d-?[0-3]\d(T[\d:.-]+Z?)?[-_]?"  # the file of a day has the name of the others
+    r"|(\.(csv|tsv|txt|jsonl?|ndjson|parquet|orc|avro|gz|bz2|zst))+$",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(r"\d*|\.+|AllTraffic|[^=]+=.*|_runs|[a-z]+:", re.IGNORECASE)
+"""Parts of a path that don't name the data: dates and hours, the usual variant, partitions, runs of this package, schemes."""
 
 
 def find_data_name(path: str) -> str | None:
@@ -113,20 +115,9 @@ def find_data_name(path: str) -> str | None:
         parts = parts[: parts.index("_runs")]
     # The last part that names data, so that the innermost folder with a real name is taken
     for part in reversed(parts):
-        # A name may have two endings: of the format and of the compression
-        pieces = part.split(".")
-        while len(pieces) > 1 and pieces[-1].lower() in _ENDINGS:
-            pieces.pop()
-        name = ".".join(pieces)
-        if _NO_NAME.fullmatch(name):
-            continue
-        # `orders-*` becomes `orders`
-        sign = _PATTERN_SIGN.search(name)
-        if sign is not None:
-            name = name[: sign.start()].rstrip("-_.")
-        if not name.strip("."):
-            return None
-        return name
+        name = _NOT_IN_NAME.sub("", part)
+        if not _NO_NAME.fullmatch(name):
+            return name
     return None
 
 

@@ -1,16 +1,17 @@
-"""A column of a model's predictions, for a data set without predictions. No pyspark; the tasks run on executors.
+"""What executors ask a model: a column of its predictions, for a data set without predictions, and which records it doesn't
+answer. No pyspark.
 
 Source: B1.1.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import compress
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,22 +19,27 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Batches, Broadcast, Partitions
-from spark_model_monitor.data.records.arrays import drop_rejected
-from spark_model_monitor.errors import BadInput
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.arrays import drop_rejected, read_reasons
+from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.errors import BadInput, UnansweredRows
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
     ModelCaller,
-    are_numbers,
     convert_to_cells,
     convert_to_texts,
+    flag_numbers,
     prepare_for_tasks,
     read_content,
     simplify_type,
 )
-from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.value_class import value_class
 
-log = logging.getLogger(__name__)
+Answers: TypeAlias = (
+    Doubles | NDArray[np.object_]
+)  # of a model: scores of shape (rows, outputs), or labels of shape (rows,)
 
 
 @value_class
@@ -76,133 +82,198 @@ class LabelRule:
 
 
 @value_class
-class PredictionTask:
-    """The task for a partition.
+class PreparedModel:
+    """A model in the form that is sent to executors.
 
+    names, numeric: name of each feature, and whether it is numeric.
+    else_numeric: the same for a model that doesn't answer otherwise.
     model: the model without its bytes, which are sent separately: content.
-    features, positions, numeric: name, column and type of each input of the model.
-    position: index of the new column in `schema`.
-    reason: the column with the reason why a row is refused; a refused row gets no prediction.
     """
 
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    else_numeric: tuple[bool, ...]
     model: Model
     content: Broadcast[bytes]
-    features: tuple[str, ...]
-    positions: tuple[int, ...]
-    numeric: tuple[bool, ...]
+
+    def create_caller(self, *, shows_messages: bool = False) -> ModelCaller:
+        return ModelCaller(replace(self.model, content=self.content.value), self.names, self.numeric, shows_messages)
+
+    def convert_cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
+        """The cells of the features, taken from these columns."""
+        return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
+
+    def ask_model(self, caller: ModelCaller, rows: pa.RecordBatch, columns: Sequence[str]) -> Answers:
+        """The model's labels or scores of some rows. Raises UnansweredRows if it has none for some row."""
+        try:
+            cells = self.convert_cells(rows, columns)
+            if self.model.labels:
+                return caller.labels(cells)
+            return caller(cells)
+        except UnansweredRows:
+            if self.numeric == self.else_numeric:
+                raise
+        # Perhaps it takes no texts
+        of_numbers = replace(self, numeric=self.else_numeric)
+        return of_numbers.ask_model(of_numbers.create_caller(), rows, columns)
+
+
+@value_class
+class PredictionTask:
+    """Adds the model's predictions to the rows of a partition. Refused rows get none; the model doesn't get them.
+
+    columns: of the features.
+    cells: as in `reject_records`.
+    schema: with the new column, which is at this position.
+    """
+
+    prepared: PreparedModel
+    columns: tuple[str, ...]
+    cells: str | None
     label_rule: LabelRule
     schema: pa.Schema
     position: int
-    reason: str | None
 
-    def caller(self) -> ModelCaller:
-        return ModelCaller(replace(self.model, content=self.content.value), self.features, self.numeric)
+    def __call__(self, batches: Batches) -> Batches:
+        caller = self.prepared.create_caller()
+        field = self.schema.field(self.position)
+        for batch in batches:
+            is_accepted = read_reasons(batch, REASON) == 0
+            is_unanswered = np.zeros(batch.num_rows, bool)
+            predictions = pa.nulls(batch.num_rows, field.type)
+            if is_accepted.any():
+                try:
+                    answers = self.prepared.ask_model(caller, batch.filter(pa.array(is_accepted)), self.columns)
+                except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
+                    is_unanswered = is_accepted
+                else:
+                    predictions = pc.replace_with_mask(
+                        predictions, is_accepted, self._convert_answers(answers, field.type)
+                    )
+            rows = batch.add_column(self.position, field, predictions)
+            yield reject_records(rows, is_unanswered, Refusal.IN_UNANSWERED_BATCH, self.cells, self.schema)
 
-    def predict(self, caller: ModelCaller, cells: Cells) -> pa.Array:
-        """The model's predictions for some rows, in the form of the new column."""
-        arrow_type = self.schema.field(self.position).type
-        if self.model.labels:
-            return _convert_model_labels(caller.labels(cells), arrow_type)
-        return self.label_rule.convert_scores(caller(cells), arrow_type)
+    def _convert_answers(self, answers: Answers, arrow_type: pa.DataType) -> pa.Array:
+        """The model's answers in the form of the new column."""
+        if self.prepared.model.labels:
+            return _convert_model_labels(answers, arrow_type)
+        return self.label_rule.convert_scores(answers.astype(np.float64), arrow_type)
 
-    def find_accepted(self, batch: pa.RecordBatch) -> pa.Array:
-        if self.reason is None:
-            return pa.array(np.ones(batch.num_rows, bool))
-        return pc.equal(batch.column(self.reason), 0)
+
+@contextmanager
+def prepare_model(dataset: Dataset, features: Sequence[str], model: Model) -> Iterator[PreparedModel]:
+    """The model with these features of the data set, for its labels if it gives them; its bytes are sent once, for use inside
+    the body.
+
+    A column of texts is given as numbers if all its cells are numbers; if most of them are, then to a model that doesn't
+    take texts.
+    """
+    table = dataset.table
+    # Only texts have to be read to know what they are
+    cells = table.schema.empty_table()
+    is_text = [simplify_type(cells[f"c{dataset.names.index(name)}"]).type == pa.string() for name in features]
+    text_features = [*compress(features, is_text)]
+    text_shares = _measure_texts(dataset.select_features(text_features)) if text_features else {}
+    shares = [text_shares.get(name, 0) for name in features]
+    numeric, else_numeric = (tuple(share <= limit for share in shares) for limit in (0, 0.5))
+    with table.broadcast(read_content(model, dataset.engine.storage)) as content:
+        model_of_labels = replace(prepare_for_tasks(model), labels=model.returns_labels)
+        yield PreparedModel(tuple(features), numeric, else_numeric, model_of_labels, content)
 
 
 @contextmanager
 def with_predictions(
-    table: Partitions,
-    names: Sequence[str],
-    features: Sequence[str],
-    label: str,
-    model: Model,
-    label_rule: LabelRule,
-    reason: str | None,
+    dataset: Dataset, features: Sequence[str], label: str, model: Model, label_rule: LabelRule
 ) -> Iterator[Partitions]:
-    """The rows with the model's predictions after the first `len(names)` columns. They are computed once and kept while
-    the body runs.
-    """
-    positions = tuple(names.index(name) for name in features)
-    types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
-    string_columns = [
-        position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
-    ]
-    # String columns in which all cells are numbers are given to the model as numbers
-    text_columns: set[int] = set()
-    if string_columns:
-        text_columns = _find_text_columns(table, string_columns, reason)
-    # The new column comes after the data's columns and before the engine's
+    """The rows with the model's predictions as the last feature. They are computed once and kept while the body runs."""
+    position = len(dataset.names)
+    # The original columns, the prediction after them, and the engine's columns
+    columns = [f"c{index}" for index in range(position)]
+    columns += [name for name in (dataset.reason, dataset.cells) if name is not None]
+    table = dataset.table.select_columns(columns, columns)
     fields = list(table.schema)
-    prediction_type = label_rule.find_type(types[names.index(label)], returns_labels=model.labels)
-    prediction = pa.field(f"c{len(names)}", prediction_type)
-    schema = pa.schema([*fields[: len(names)], prediction, *fields[len(names) :]])
-    # The model's bytes are sent once, and the rows are kept while they are in use
-    with table.broadcast(read_content(model, table.engine.storage)) as content:
-        numeric = tuple(position not in text_columns for position in positions)
-        task = PredictionTask(
-            prepare_for_tasks(model),
-            content,
-            tuple(features),
-            positions,
-            numeric,
-            label_rule,
-            schema,
-            len(names),
-            reason,
-        )
-        rows = table.map_batches(partial(predict_partition, task), schema).persist()
+    label_type = fields[dataset.names.index(label)].type
+    prediction = pa.field(f"c{position}", label_rule.find_type(label_type, returns_labels=model.returns_labels))
+    schema = add_reason_field(pa.schema([*fields[:position], prediction, *fields[position:]]))
+    with prepare_model(dataset, features, model) as prepared:
+        asked_columns = tuple(f"c{dataset.names.index(name)}" for name in features)
+        task = PredictionTask(prepared, asked_columns, dataset.cells, label_rule, schema, position)
+        # The rows are kept while they are in use
+        rows = table.map_batches(task, schema).persist()
         try:
             yield rows
         finally:
             rows.release()
 
 
-def _find_text_columns(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:
-    """The text columns with a cell that doesn't look like a number. One pass over these columns."""
-    columns = [f"c{position}" for position in positions]
-    selected_columns = [*columns]
-    if reason:
-        selected_columns.append(reason)
-    rows = table.select_columns(selected_columns, selected_columns)
-    schema = pa.schema([("column", pa.string())])
-    batches = rows.map_batches(
-        partial(_find_text_columns_of_partition, tuple(columns), reason, schema), schema
-    ).batches()
-    return {int(name[1:]) for batch in batches for name in batch.column(0).to_pylist()}
+def _measure_texts(dataset: Dataset) -> dict[str, float]:
+    """The share of each feature's cells that are texts and no numbers. One pass."""
+    task = partial(_count_texts, len(dataset.names), dataset.reason)
+    batches = dataset.table.map_batches(task, COUNTS_SCHEMA).batches()
+    counts = [row for batch in batches for row in batch.column(0).to_pylist()]
+    rows, *texts = np.sum([[0] * (len(dataset.names) + 1), *counts], axis=0)
+    return {name: count / max(1, rows) for name, count in zip(dataset.names, texts, strict=True)}
 
 
-def _find_text_columns_of_partition(
-    columns: tuple[str, ...], reason: str | None, schema: pa.Schema, batches: Batches
-) -> Batches:
-    text_columns: set[str] = set()
+COUNTS_SCHEMA = pa.schema([("counts", pa.list_(pa.int64()))])
+
+
+def _count_texts(features: int, reason: str | None, batches: Batches) -> Batches:
+    """Yield the number of rows of each batch, and of the texts in each column that aren't numbers."""
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        for name in columns:
-            # A column with one text needn't be examined any further
-            if name not in text_columns and not are_numbers(accepted.column(name)):
-                text_columns.add(name)
-    yield pa.RecordBatch.from_pydict({"column": sorted(text_columns)}, schema)
+        counts = [accepted.num_rows, *((~flag_numbers(column)).sum() for column in accepted.columns[:features])]
+        yield pa.RecordBatch.from_pydict({"counts": [counts]}, COUNTS_SCHEMA)
 
 
-def predict_partition(task: PredictionTask, batches: Batches) -> Batches:
-    """Yield the rows of a partition with their predictions."""
-    caller: ModelCaller | None = None
-    for batch in batches:
-        is_accepted = task.find_accepted(batch)
-        accepted = batch.filter(is_accepted)
-        predictions = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
-        # Refused rows get no prediction; the model doesn't get them
-        if accepted.num_rows:
-            caller = caller or task.caller()
-            columns = [simplify_type(accepted.column(f"c{position}")) for position in task.positions]
-            cells = convert_to_cells(columns, task.features, task.numeric)
-            predictions = pc.replace_with_mask(predictions, is_accepted, task.predict(caller, cells))
-        columns = batch.columns
-        yield pa.RecordBatch.from_arrays(
-            [*columns[: task.position], predictions, *columns[task.position :]], schema=task.schema
-        )
+def reject_unanswered(model: PreparedModel, dataset: Dataset) -> Dataset:
+    """The data set in which records without an answer of the model are refused; the model is called when rows are read."""
+    table = dataset.table_with_lines
+    columns = tuple(f"c{dataset.names.index(name)}" for name in model.names)
+    task = AnswerTask(model, columns, dataset.cells, add_reason_field(table.schema))
+    return replace(dataset, rows=table.map_batches(task, task.schema), refusable=True)
+
+
+@value_class
+class AnswerTask:
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
+
+    If many rows have no answer, the fault is in the model: then its exception for all rows is raised.
+    """
+
+    prepared: PreparedModel
+    columns: tuple[str, ...]
+    cells: str | None
+    schema: pa.Schema
+
+    def __call__(self, batches: Batches) -> Batches:
+        caller = self.prepared.create_caller()
+        for batch in batches:
+            is_accepted = read_reasons(batch, REASON) == 0
+            rows = batch.filter(pa.array(is_accepted))
+            is_unanswered = np.zeros(batch.num_rows, bool)
+            if rows.num_rows:
+                is_unanswered[is_accepted] = self._find_unanswered(caller, rows)
+            # With so many, the model is at fault, not the records; asking again raises its error
+            if is_unanswered.sum() > max(MAX_REFUSED_ROWS, rows.num_rows * MAX_REFUSED_SHARE):
+                self.prepared.ask_model(caller, rows, self.columns)
+            yield reject_records(batch, is_unanswered, Refusal.UNANSWERED, self.cells, self.schema)
+
+    def _find_unanswered(self, caller: ModelCaller, rows: pa.RecordBatch) -> Flags:
+        try:
+            self.prepared.ask_model(caller, rows, self.columns)
+        except UnansweredRows:
+            # Divide into halves until single rows fail, which takes few calls if few rows fail
+            half = rows.num_rows // 2
+            if not half:
+                return np.ones(1, bool)
+            parts = (rows.slice(0, half), rows.slice(half))
+            return np.concatenate([self._find_unanswered(caller, part) for part in parts])
+        return np.zeros(rows.num_rows, bool)
+
+
+MAX_REFUSED_ROWS = 8  # maximum number of rows in a batch that the model may leave unanswered without being at fault
+MAX_REFUSED_SHARE = 0.125  # the same for a large batch, as a share of its rows
 
 
 def _convert_labels(numbers: Doubles, arrow_type: pa.DataType) -> pa.Array:
@@ -211,7 +282,7 @@ def _convert_labels(numbers: Doubles, arrow_type: pa.DataType) -> pa.Array:
     return pa.array(numbers, pa.float64()).cast(arrow_type)
 
 
-def _convert_model_labels(labels: NDArray[np.object_], arrow_type: pa.DataType) -> pa.Array:
+def _convert_model_labels(labels: Answers, arrow_type: pa.DataType) -> pa.Array:
     """The labels that the model returns, as texts if the true labels are texts, otherwise as numbers."""
     if pa.types.is_string(arrow_type):
         return pa.array(convert_to_texts(labels), arrow_type)

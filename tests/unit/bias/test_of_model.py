@@ -99,6 +99,33 @@ def test_answers_that_say_nothing_of_the_rows_are_one_sentence_without_a_value(m
     assert "secret" not in str(fault.value)
 
 
+UNANSWERED = {"the model gives no finite answer for it": 1}
+
+
+@pytest.mark.parametrize("age", ["n/a", "-1"])
+def test_a_record_that_the_model_does_not_answer_is_quarantined(age, tmp_path):
+    rows = make_table(400).astype(str)
+    rows.drop(index=200).to_csv(tmp_path / "quiet.csv", index=False)
+    rows.loc[200, "age"] = age
+    rows.to_csv(tmp_path / "odd.csv", index=False)
+    monitor = BiasMonitor(BiasMeasures.of(make_config(), lambda frame: score(frame).where(frame["age"] > 0)))
+
+    quiet, odd = (run_baseline(str(tmp_path / f"{name}.csv"), monitor, engine="local") for name in ("quiet", "odd"))
+
+    assert (quiet.ledger.refused, odd.ledger.refused) == ({}, UNANSWERED)
+    assert odd.documents == quiet.documents
+
+
+def test_a_record_without_a_label_of_the_model_is_quarantined():
+    rows = make_table(400)
+    rows.loc[200, "age"] = -1
+    measures = BiasMeasures.of(
+        make_config(**ANSWERS_LABELS), lambda frame: [1 if age > 0 else None for age in frame["age"]]
+    )
+
+    assert run_baseline(rows, BiasMonitor(measures), engine="local").ledger.refused == UNANSWERED
+
+
 def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path):
     rows = make_table(60)
     rows["town"] = np.where(rows["sex"] == 0, "7", "Ulm")

@@ -64,6 +64,16 @@ def test_another_document_is_called_by_its_name():
         RunDescription.from_json('{"version": 0.0, "checks": []}')
 
 
+OF_A_DAY = [
+    ("data/orders/2024-03-04.csv", "orders"),
+    ("data/orders/2024-03-04T20:00Z.jsonl.gz", "orders"),
+    ("data/orders/20240304_20.parquet", "orders"),
+    ("data/orders-2024-03-04.csv", "orders"),
+    ("data/20240304_orders.csv", "orders"),
+    ("data/orders_88240304.csv", "orders_88240304"),
+]
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -83,6 +93,7 @@ def test_another_document_is_called_by_its_name():
         ("/", None),
         (".", None),
         ("2024/03/04/20", None),
+        *OF_A_DAY,
     ],
 )
 def test_data_is_named_after_its_file_table_or_folder(path, name):

@@ -422,7 +422,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.TOO_MANY_NAMES,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
-    of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}
+    of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.UNANSWERED, Refusal.IN_UNANSWERED_BATCH}
 
     of_labels |= {*NOT_IN_LOG}  # of request logs, which say so themselves
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}

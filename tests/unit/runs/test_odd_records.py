@@ -137,7 +137,7 @@ def test_a_cell_of_another_kind_does_not_decide_how_its_column_is_taken(column, 
     assert as_service.ledger.kept == 201
 
 
-@pytest.mark.parametrize(("age", "refused"), [("n/a", {Refusal.NOT_EXPLAINED.text: 1}), ("50", {})])
+@pytest.mark.parametrize(("age", "refused"), [("n/a", {Refusal.UNANSWERED.text: 1}), ("50", {})])
 def test_a_text_where_baseline_rows_have_numbers_is_quarantined(age, refused, tmp_path):
     odd("age", age).to_csv(tmp_path / "window.csv", index=False)
     config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[40, 0, 0]]}}}')

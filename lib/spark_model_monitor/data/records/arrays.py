@@ -50,6 +50,14 @@ def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
     return batch.filter(pc.equal(batch.column(reason), 0))
 
 
+def read_reasons(batch: pa.RecordBatch, name: str) -> Reasons:
+    """The reasons in this column, 0 for accepted rows; without the column all rows are accepted."""
+    if name not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.int32)
+    reasons: Reasons = batch.column(name).to_numpy(zero_copy_only=False)
+    return reasons
+
+
 def drop_nulls(cells: pa.Array) -> pa.Array:
     """The cells that aren't null; if no cell is null, the array itself without a copy."""
     if cells.null_count:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Reasons, concat_rows, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, read_reasons, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges
 from spark_model_monitor.statistics import Flags, Integers
@@ -142,9 +142,7 @@ def reject_records(
 
     cells: the column that is 0 on all rows of a record except the first; None if each row is a record.
     """
-    reasons = np.zeros(batch.num_rows, np.int32)
-    if REASON in batch.schema.names:
-        reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
+    reasons = read_reasons(batch, REASON)
     is_first = np.ones(len(reasons), bool)
     if cells is not None:
         cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)

@@ -24,7 +24,6 @@ from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_k
 from spark_model_monitor.value_class import value_class
 
 Indices: TypeAlias = Integers
-Numbers: TypeAlias = Doubles
 
 MISSING_TEXTS = ("", "NaN", "nan")
 """Texts that mean a missing value: pandas and Spark write a missing number as NaN."""
@@ -111,7 +110,7 @@ class OutcomeRows:
 
     labels: pa.Array
     predictions: pa.Array | None
-    scores: Numbers | None
+    scores: Doubles | None
     sources: Indices
     reasons: Reasons
     features: tuple[pa.Array, ...] = ()
@@ -270,7 +269,7 @@ def _find_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reason
     return np.where(is_other, np.int32(Refusal.THIRD_CLASS), np.int32(0))
 
 
-def _validate_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+def _validate_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Doubles, Reasons]:
     """The values as finite numbers, 0 for other values, and their faults."""
     if pa.types.is_floating(column.type):
         is_absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))

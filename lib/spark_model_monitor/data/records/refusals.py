@@ -97,7 +97,7 @@ class Refusal(NumberedText):
     ANOTHER_SHAPE = 45, "of another shape than most records"
     THIRD_CLASS = 46, "label or prediction of a third class"
     STRAY = 47, "a cell of another kind than nearly all others of its column"
-    NOT_EXPLAINED = 48, "the model gives no finite answer for it"
+    UNANSWERED = 48, "the model gives no finite answer for it"
     TWO_VALUES = 49, "a member with two values"
     CAPTURED_HEADER = 50, "captured CSV that begins with a header line"
     SEPARATOR_LINE = 51, "the line in which Excel names the separator"
@@ -109,6 +109,7 @@ class Refusal(NumberedText):
     PAYLOAD_TOO_LARGE = 57, "a payload that the log left out for its size"
     TENSORS_WITHOUT_VALUES = 58, "tensors of KServe or Triton without their values"
     BYTES_OF_SELDON = 59, "bytes in Seldon's binData"
+    IN_UNANSWERED_BATCH = 60, "read with a row for which the model gives no finite answer"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:

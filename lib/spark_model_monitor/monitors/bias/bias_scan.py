@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
+import pyarrow as pa
+
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, count_rows, find_strays, select_first_runs
 from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -39,7 +41,7 @@ from spark_model_monitor.monitors.bias.choices import (
 )
 from spark_model_monitor.monitors.bias.flip_test import KeyFilter, OutcomeBinner, SensitiveGroup, flip_test
 from spark_model_monitor.monitors.causes import MarkedRows, add_causes
-from spark_model_monitor.monitors.predictions import LabelRule, with_predictions
+from spark_model_monitor.monitors.predictions import LabelRule, prepare_model, reject_unanswered, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import ScanResult, select_violations
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -85,22 +87,28 @@ def _add_predictions(
 
     Source: B1.1.
     """
-    names = dataset.names
+    names = (*dataset.names, PREDICTION_COLUMN)
     label = plan.label.name
-    features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
     label_rule = LabelRule(measures.threshold, None if predictor is None else predictor.label_headers)
-    model = replace(model, labels=model.returns_labels)
-    extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
-    # The original columns, and the prediction after them
-    columns = [*(f"c{position}" for position in range(len(names))), *extra]
-    table = dataset.table.select_columns(columns, columns)
-    measures_with_prediction = replace(measures, label=label, prediction=len(names))
-    with with_predictions(table, names, features, label, model, label_rule, dataset.reason) as rows:
-        yield (
-            replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
-            build_plan(measures_with_prediction, (*names, PREDICTION_COLUMN)),
-        )
+    measures_with_prediction = replace(measures, label=label, prediction=len(dataset.names))
+    features = _list_features(dataset, plan)
+    with with_predictions(dataset, features, label, model, label_rule) as rows:
+        yield replace(dataset, rows=rows, names=names, refusable=True), build_plan(measures_with_prediction, names)
+
+
+def quarantine_unanswered(measures: BiasMeasures, dataset: Dataset, model: Model) -> Dataset:
+    """The data set in which records that the model doesn't answer are refused."""
+    features = _list_features(dataset, build_plan(measures, dataset.names))
+    with prepare_model(dataset, features, model) as prepared:
+        return reject_unanswered(prepared, dataset)
+
+
+def _list_features(dataset: Dataset, plan: ContingencyPlan) -> list[str]:
+    """The columns that the model gets; one of lists has no single values."""
+    schema = dataset.table.schema
+    names = [name for index, name in enumerate(dataset.names) if not pa.types.is_nested(schema.field(f"c{index}").type)]
+    return [name for name in names if name not in (plan.label.name, *plan.not_features)]
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.analysis_config import name_report
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
@@ -390,11 +391,17 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return scan_rows(measures, dataset)
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
-        """The data set without the records whose few cells would change the kind of a column."""
+        """The data set without the records that the model doesn't answer, or else without those whose few cells would change
+        the kind of a column.
+        """
         from spark_model_monitor.data.profiling.contingency_scan import reject_strays
+        from spark_model_monitor.monitors.bias.bias_scan import quarantine_unanswered
 
+        measures = self.measures()
+        if measures.model is not None and scanned.rows.count_refused(Refusal.IN_UNANSWERED_BATCH):
+            return quarantine_unanswered(measures, dataset, measures.model)
         # In the service, stray cells count for the kind of their column, and no record is refused
-        if self.measures().as_service:
+        if measures.as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
         rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
-from spark_model_monitor.data.records.arrays import drop_rejected
-from spark_model_monitor.data.records.decoded_rows import reject_records
-from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
+from spark_model_monitor.data.records.arrays import drop_rejected, read_reasons
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
 from spark_model_monitor.monitors.explainability.kernel import (
@@ -31,8 +29,9 @@ from spark_model_monitor.monitors.explainability.kernel import (
     RowAttributions,
     limit_values,
 )
-from spark_model_monitor.monitors.predictors import Cells, Model
-from spark_model_monitor.monitors.predictors.model_loading import ModelCaller, convert_to_cells, simplify_type
+from spark_model_monitor.monitors.predictions import PreparedModel
+from spark_model_monitor.monitors.predictors import Cells
+from spark_model_monitor.monitors.predictors.model_loading import convert_to_cells, simplify_type
 from spark_model_monitor.statistics import Doubles, Hashes
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
@@ -122,34 +121,21 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 
 @value_class
-class ExplainedModel:
+class ExplainedModel(PreparedModel):
     """A model with its baseline rows.
 
-    names, numeric: name of each feature, and whether it is numeric.
-    model: the model without its bytes, which are sent separately: content.
     baseline, samples, seed, with_logit: as in `Kernel`.
     algorithm: how attributions are computed.
     """
 
-    names: tuple[str, ...]
-    numeric: tuple[bool, ...]
-    model: Model
-    content: Broadcast[bytes]
     baseline: Cells
     samples: int
     seed: int
     with_logit: bool
     algorithm: Algorithm
 
-    def caller(self, *, shows_messages: bool = False) -> ModelCaller:
-        return ModelCaller(replace(self.model, content=self.content.value), self.names, self.numeric, shows_messages)
-
-    def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
-        """The cells of the features, taken from these columns."""
-        return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
-
     def kernel(self, *, shows_messages: bool = False) -> Kernel:
-        caller = self.caller(shows_messages=shows_messages)
+        caller = self.create_caller(shows_messages=shows_messages)
         compute_exact_values = None
         if self.algorithm is Algorithm.AUTO:
             compute_exact_values = caller.build_exact_attribution(self.baseline, with_logit=self.with_logit)
@@ -197,13 +183,13 @@ def attribute_partition(task: AttributionTask, batches: Batches) -> Iterator[Sta
             continue
         # If the model doesn't answer some row, or a number is a text, the whole block is left out
         try:
-            cells = task.explained.cells(accepted_rows, columns)
+            cells = task.explained.convert_cells(accepted_rows, columns)
             # Without features to explain, only partial dependence is requested
             attributions = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
             if task.explained_features:
                 attributions = kernel.explain(cells)
         except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
-            counted += _count_records(block, Refusal.NOT_EXPLAINED)
+            counted += _count_records(block, Refusal.IN_UNANSWERED_BATCH)
             continue
         counted += _count_records(block)
         keys = hash_rows(cells)
@@ -260,7 +246,7 @@ def probe(explained: ExplainedModel, shows_messages: bool, batches: Batches) -> 
         expected = kernel.expected
         rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
-        answers = explained.caller(shows_messages=shows_messages)(rows)
+        answers = explained.create_caller(shows_messages=shows_messages)(rows)
         seconds = (time.monotonic() - began) / len(rows)
         # Plain Python values, which are sent as one row
         answered = {
@@ -285,7 +271,7 @@ def compute_dependence(
     for batch in batches:
         for grid_index in batch.column(0).to_pylist():
             feature, grid = grids[grid_index]
-            sums = sum_answers_over_grid(explained.caller(), rows.value, feature, grid.values)
+            sums = sum_answers_over_grid(explained.create_caller(), rows.value, feature, grid.values)
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
@@ -303,64 +289,12 @@ def hash_rows(cells: Cells) -> Hashes:
 
 def _count_records(block: pa.RecordBatch, accepted_reason: int = 0) -> RowCounts:
     """The counts of a block's rows. accepted_reason: the reason that accepted rows get."""
-    reasons = np.zeros(block.num_rows, np.int32)
-    if REASON in block.schema.names:
-        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+    reasons = read_reasons(block, REASON)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not accepted_reason:
         widths = count_widths(block.column(CELLS))
     # Reason 0 means accepted; these rows become refused if the model didn't answer them
     return RowCounts.from_reasons(np.where(reasons == 0, accepted_reason, reasons), len(Refusal), widths)
-
-
-@value_class
-class AnswerTask:
-    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
-
-    If many rows have no answer, the fault is in the model: then its exception for all rows is raised.
-    """
-
-    explained: ExplainedModel
-    columns: tuple[str, ...]
-    cells: str | None
-    schema: pa.Schema
-
-    def __call__(self, batches: Batches) -> Batches:
-        caller = self.explained.caller()
-        for batch in batches:
-            is_accepted = np.ones(batch.num_rows, bool)
-            if REASON_OF_ROW in batch.schema.names:
-                is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
-            accepted_indexes = np.flatnonzero(is_accepted)
-            accepted_rows = batch.take(pa.array(accepted_indexes))
-            unanswered = []
-            if len(accepted_indexes):
-                unanswered = self._find_unanswered(caller, accepted_rows)
-            # With so many, the model is at fault, not the records; asking again raises its error
-            if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
-                self._call_model(caller, accepted_rows)
-            is_unanswered = np.zeros(batch.num_rows, bool)
-            is_unanswered[accepted_indexes[unanswered]] = True
-            yield reject_records(batch, is_unanswered, Refusal.NOT_EXPLAINED, self.cells, self.schema)
-
-    def _find_unanswered(self, caller: ModelCaller, rows: pa.RecordBatch, offset: int = 0) -> list[int]:
-        try:
-            self._call_model(caller, rows)
-        except UnansweredRows:
-            # Divide into halves until single rows fail, which takes few calls if few rows fail
-            half = rows.num_rows // 2
-            if not half:
-                return [offset]
-            before = self._find_unanswered(caller, rows.slice(0, half), offset)
-            return before + self._find_unanswered(caller, rows.slice(half), offset + half)
-        return []
-
-    def _call_model(self, caller: ModelCaller, rows: pa.RecordBatch) -> None:
-        caller(self.explained.cells(rows, self.columns))
-
-
-MAX_REFUSED_ROWS = 8  # maximum number of rows in a batch that the model may leave unanswered without being at fault
-MAX_REFUSED_SHARE = 0.125  # the same for a large batch, as a share of its rows
 
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:

@@ -25,7 +25,6 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, 
 from spark_model_monitor.data.engine.local_engine import make_one_row_partitions
 from spark_model_monitor.data.profiling.contingency_scan import MAX_STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.monitors.explainability.attribution_measures import (
@@ -45,7 +44,6 @@ from spark_model_monitor.monitors.explainability.attribution_partition import (
     PROBE_SCHEMA,
     REASON,
     SUMS_SCHEMA,
-    AnswerTask,
     AttributionTask,
     ExplainedModel,
     Grid,
@@ -69,6 +67,7 @@ from spark_model_monitor.monitors.explainability.baseline_rows import (
     parse_baseline_rows,
     read_baseline_rows,
 )
+from spark_model_monitor.monitors.predictions import reject_unanswered
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import (
     are_numbers,
@@ -135,6 +134,7 @@ def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
         yield ExplainedModel(
             rows.plan.features,
             numeric,
+            numeric,
             prepare_for_tasks(measures.model),
             content,
             baseline=cells,
@@ -149,12 +149,8 @@ def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Da
     """The data set in which records without a finite answer of the model are refused; the model is called when rows are
     read.
     """
-    rows = _Rows(measures, dataset)
-    table = dataset.table_with_lines
-    columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
-    with _prepare_explained(rows) as explained:
-        task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
-    return replace(dataset, rows=table.map_batches(task, task.schema), refusable=True)
+    with _prepare_explained(_Rows(measures, dataset)) as explained:
+        return reject_unanswered(explained, dataset)
 
 
 class _Rows:
@@ -181,9 +177,7 @@ class _Rows:
                 raise BadConfiguration(
                     f"feature {name!r} holds {arrow_type}, which is not explained; name it in excluded_columns"
                 )
-        self.are_texts = [
-            pa.types.is_string(simplify_type(pa.array([], arrow_type)).type) for arrow_type in types.values()
-        ]
+        self.cell_types = [simplify_type(pa.array([], arrow_type)).type for arrow_type in types.values()]
         # The columns of the data set, by the names that executors use
         columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
         for task_column, column in ((REASON, dataset.reason), (CELLS, dataset.cells)):
@@ -202,18 +196,14 @@ class _Rows:
             return None
         # Each partition returns the rows with the smallest keys, enough for the whole sample
         rows = measures.sampled_rows
-        arrow_types = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
-        features = [pa.field(FEATURE.format(index), arrow_type) for index, arrow_type in enumerate(arrow_types)]
+        features = [pa.field(FEATURE.format(index), cell_type) for index, cell_type in enumerate(self.cell_types)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
         quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.max_partition_count or 1)))
         task = partial(sample_partition, len(features), quota, schema)
         sampled = pa.Table.from_batches(self.partitions.map_batches(task, schema).batches(), schema)
         # If only a few cells of a column are texts, they are stray cells in a column of numbers
-        for field, is_text in zip(features, self.are_texts, strict=True):
-            if is_text:
-                is_number = flag_numbers(sampled[field.name].combine_chunks())
-            else:
-                is_number = np.ones(1, bool)
+        for field in features:
+            is_number = flag_numbers(sampled[field.name].combine_chunks())
             if 0 < (~is_number).sum() <= MAX_STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
                 sampled = sampled.filter(pa.array(is_number))
         if not sampled.num_rows:
@@ -234,8 +224,8 @@ def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     given_columns = _read_given_rows(rows.measures, rows.dataset, names)
     column_sets = [columns for columns in (given_columns, sample) if columns is not None]
     numeric = tuple(
-        not is_text or all(are_numbers(columns[index]) for columns in column_sets)
-        for index, is_text in enumerate(rows.are_texts)
+        cell_type == pa.float64() or all(are_numbers(columns[index]) for columns in column_sets)
+        for index, cell_type in enumerate(rows.cell_types)
     )
     if given_columns is not None:
         return numeric, convert_to_cells(given_columns, names, numeric)

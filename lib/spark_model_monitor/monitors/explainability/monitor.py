@@ -226,7 +226,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         self, scanned: ScanResult, dataset: Dataset, baseline: AttributionBaseline | None
     ) -> Dataset | None:
         """The data set without the records for which the model has no finite answer."""
-        if not scanned.rows.count_refused(Refusal.NOT_EXPLAINED):
+        if not scanned.rows.count_refused(Refusal.IN_UNANSWERED_BATCH):
             return None
         # Imported here, because it is needed only if records are refused
         from spark_model_monitor.monitors.explainability.attribution_scan import quarantine_unanswered

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, explain_missing_import
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.blocks import BlockSums, assign_blocks
 from spark_model_monitor.statistics.states.estimated import measure_expected_errors
 from spark_model_monitor.storage import get_storage_without_spark
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-Numbers = NDArray[np.float64]
 
 MIN_ROWS = 100  # minimum number of rows for training
 MAX_ROWS = 100_000  # more rows hardly improve it, but take time on the driver
@@ -139,14 +138,14 @@ class ErrorModel:
         texts = {name: tuple(feature_texts) for name, feature_texts in members["texts"].items()}
         return cls(tuple(members["names"]), texts, members["model"], BlockSums.from_bytes(members["worth"]))
 
-    def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
+    def __call__(self, columns: Mapping[str, pa.Array]) -> Doubles:
         """The expected absolute error of each row. columns: by name, at least the columns in `names`."""
         estimator = _load_estimator(self.content)
-        expected: Numbers = estimator.predict(_encode_cells(columns, self.names, self.texts))
+        expected: Doubles = estimator.predict(_encode_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
 
 
-def _fit_model(cells: Numbers, absolute_errors: Numbers) -> HistGradientBoostingRegressor:
+def _fit_model(cells: Doubles, absolute_errors: Doubles) -> HistGradientBoostingRegressor:
     with explain_missing_import(
         "errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"
     ):
@@ -208,7 +207,7 @@ def _holds_numbers(column: pa.Array) -> bool:
     return len(present) > 0 and not np.isnan(_as_numbers(present)).any()
 
 
-def _as_numbers(column: pa.Array) -> Numbers:
+def _as_numbers(column: pa.Array) -> Doubles:
     """The column as numbers, NaN for all other cells."""
     if not _are_numbers(column):
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
@@ -219,7 +218,7 @@ def _as_numbers(column: pa.Array) -> Numbers:
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
-def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[str, ...]:
+def _order_frequent_texts(column: pa.Array, absolute_errors: Doubles) -> tuple[str, ...]:
     """The most frequent texts of a column, ordered by mean error, so that a tree can split them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
     # Index 0 is for missing cells, and is removed
@@ -233,7 +232,7 @@ def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[s
 
 def _encode_cells(
     columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]
-) -> Numbers:
+) -> Doubles:
     """The cells as numbers, shape (rows, columns): numbers, or the indexes of texts; NaN for missing or unknown cells."""
     columns_of_cells = []
     for name in names:

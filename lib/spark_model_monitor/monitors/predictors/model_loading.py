@@ -83,16 +83,15 @@ def are_numbers(column: pa.Array) -> bool:
 
 
 def flag_numbers(column: pa.Array) -> Flags:
-    """Flags of the cells that are numbers, numeric texts or missing. Slow, so only for samples."""
+    """Flags of the cells that are numbers, numeric texts or missing."""
     if are_numbers(column):
         return np.ones(len(column), bool)
-    # Arrow stops at the first cell that fails, so each distinct text is tested by itself
-    encoded = column.dictionary_encode()
-    texts = encoded.dictionary
-    # The last flag is for missing cells
-    text_flags = np.array([*(are_numbers(texts.slice(index, 1)) for index in range(len(texts))), True])
-    flags: Flags = text_flags[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
-    return flags
+    import pandas as pd
+
+    # Arrow stops at the first cell that is no number
+    texts = pc.utf8_trim_whitespace(column).to_pandas()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    return np.asarray(numbers.notna() | texts.isna() | texts.str.lower().isin(["", "nan"]))
 
 
 def simplify_type(column: pa.Array) -> pa.Array:
@@ -281,7 +280,6 @@ class ModelCaller:
     numeric: whether each column is numeric.
     shows_model_message: whether errors repeat the model's message, which may contain values of rows.
     outputs: number of scores per row, known after the first call.
-    rows: number of rows so far.
     """
 
     model: Model
@@ -289,7 +287,6 @@ class ModelCaller:
     numeric: Sequence[bool]
     shows_model_message: bool = False
     outputs: int | None = None
-    rows: int = 0
 
     def __call__(self, cells: Cells) -> Doubles:
         """The scores of some rows, shape (rows, outputs).
@@ -301,7 +298,6 @@ class ModelCaller:
         if self.outputs not in (None, scores.shape[1]):
             raise self._make_error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = scores.shape[1]
-        self.rows += len(cells)
         return scores
 
     def labels(self, cells: Cells) -> NDArray[np.object_]:
@@ -318,7 +314,7 @@ class ModelCaller:
         # NaN is a missing label, too; it is the only value that isn't equal to itself
         missing = sum(label is None or label != label for label in labels.tolist())
         if missing:
-            raise self._make_error(f"gives no label for {missing:,} of {len(cells):,} rows")
+            raise self._make_error(f"gives no label for {missing:,} of {len(cells):,} rows", UnansweredRows)
         return labels
 
     def _ask_model(self, cells: Cells) -> ArrayLike:
@@ -370,7 +366,7 @@ class ModelCaller:
         scores = np.asarray(answers)
         # NumPy's kinds: floating, signed, unsigned, boolean
         if scores.dtype.kind not in "fiub":
-            raise self._make_error(f"gives {scores.dtype} where scores are wanted; let it give numbers")
+            raise self._make_error(f"gives {scores.dtype} where scores are wanted; let it give numbers", UnansweredRows)
         if scores.ndim not in (1, 2) or (scores.ndim == 2 and not scores.shape[1]):
             raise self._make_error(
                 f"gives an array of shape {scores.shape}; it has to give a number, or a list of them, for each row"

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.value_class import value_class
 
-Numbers = Doubles
 Indexes = NDArray[np.intp]
 # Shape (…, leaves): one bit for each condition of a leaf, set if the condition holds
 ConditionBits: TypeAlias = NDArray[np.unsignedinteger[Any]]
 # Takes rows, returns their local values, shape (rows, outputs, columns)
-AttributionFunction: TypeAlias = Callable[[Numbers], Numbers]
-WeightFunction: TypeAlias = Callable[[Indexes, ConditionBits], Numbers]
+AttributionFunction: TypeAlias = Callable[[Doubles], Doubles]
+WeightFunction: TypeAlias = Callable[[Indexes, ConditionBits], Doubles]
 """Takes leaves and the conditions that hold in a row, returns the Shapley weights of the conditions, shape (leaves,
 conditions).
 """
@@ -45,9 +44,9 @@ MB.
 class Linear:
     """A linear model. weights: of each column, shape (outputs, columns)."""
 
-    weights: Numbers
+    weights: Doubles
 
-    def build_attribution(self, baseline: Numbers) -> AttributionFunction:
+    def build_attribution(self, baseline: Doubles) -> AttributionFunction:
         """The function that computes local values relative to the baseline rows."""
         # Relative to the first row, so that large means lose no digits
         first_row = baseline[0]
@@ -70,7 +69,7 @@ class Tree:
     columns: list[int]
     below: list[float]
     missing_left: list[bool]
-    values: Numbers
+    values: Doubles
 
 
 @value_class(slots=False)
@@ -82,16 +81,16 @@ class Leaves:
     """
 
     columns: Indexes
-    low: Numbers
-    high: Numbers
+    low: Doubles
+    high: Doubles
     missing: Flags
-    values: Numbers
+    values: Doubles
 
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Leaves | None:
         """The leaves of all trees; None if there are none or too many."""
         paths: list[dict[int, tuple[float, float, bool]]] = []
-        values: list[Numbers] = []
+        values: list[Doubles] = []
         longest = 1
         for tree in trees:
             # Depth first without recursion, because a tree may be deeper than Python's stack allows
@@ -125,7 +124,7 @@ class Leaves:
         columns, low, high, missing = np.moveaxis(np.array(path_conditions, dtype=np.float64), 2, 0)
         return cls(columns.astype(np.intp), low, high, missing.astype(bool), np.array(values))
 
-    def build_attribution(self, baseline: Numbers) -> AttributionFunction:
+    def build_attribution(self, baseline: Doubles) -> AttributionFunction:
         """The function that computes local values relative to the baseline rows."""
         width = self.low.shape[1]
         bins = self._find_bins(baseline)
@@ -140,7 +139,7 @@ class Leaves:
             conditions_per_call = CONDITIONS_PER_CALL
         step = max(1, conditions_per_call // max(block.columns.size for block in self._blocks))
 
-        def attribute(rows: Numbers) -> Numbers:
+        def attribute(rows: Doubles) -> Doubles:
             attributions = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
             # Process rows in portions whose conditions fit in the processor's cache
             for start in range(0, len(rows), step):
@@ -155,12 +154,12 @@ class Leaves:
 
         return attribute
 
-    def _find_bins(self, rows: Numbers) -> list[Indexes]:
+    def _find_bins(self, rows: Doubles) -> list[Indexes]:
         cells = rows.astype(np.float32).astype(np.float64)
         return [_assign_bins(cells[:, column], edges) for column, edges in enumerate(self._edges)]
 
     @cached_property
-    def _edges(self) -> list[Numbers]:
+    def _edges(self) -> list[Doubles]:
         """The edges of each column's bins."""
         condition_masks = (self.columns == column for column in range(self.columns.max() + 1))
         return [
@@ -214,7 +213,7 @@ class _Block:
     """
 
     columns: Indexes
-    values: Numbers
+    values: Doubles
     always: ConditionBits
     column_tables: list[tuple[int, Indexes, ConditionBits]]
 
@@ -251,7 +250,7 @@ class _Block:
         conditions: ConditionBits,
         reachable: ConditionBits,
         compute_weights: WeightFunction,
-        attributions: Numbers,
+        attributions: Doubles,
     ) -> None:
         """Add each leaf's value, weighted, to the columns that lead to it only in the row; subtract it from those that do
         only in the baseline.
@@ -272,12 +271,12 @@ class _Block:
             attributions[:, output] += column_sums.reshape(rows, columns)
 
 
-def _compute_weights(baseline_row: ConditionBits, width: int, leaf: Indexes, conditions: ConditionBits) -> Numbers:
+def _compute_weights(baseline_row: ConditionBits, width: int, leaf: Indexes, conditions: ConditionBits) -> Doubles:
     return _weigh_conditions(conditions, baseline_row[leaf], width)
 
 
 @cache
-def _compute_weight_table(width: int) -> Numbers:
+def _compute_weight_table(width: int) -> Doubles:
     """The weights of a leaf's conditions: by the conditions that hold in the baseline row, by those that hold in the row,
     by condition.
     """
@@ -288,13 +287,13 @@ def _compute_weight_table(width: int) -> Numbers:
     return weights.reshape(1 << width, -1)
 
 
-def _find_edges(low: Numbers, high: Numbers) -> Numbers:
+def _find_edges(low: Doubles, high: Doubles) -> Doubles:
     edges = np.unique([low, high])
-    finite_edges: Numbers = edges[np.isfinite(edges)]
+    finite_edges: Doubles = edges[np.isfinite(edges)]
     return finite_edges
 
 
-def _assign_bins(cells: Numbers, edges: Numbers) -> Indexes:
+def _assign_bins(cells: Doubles, edges: Doubles) -> Indexes:
     """The index of each cell's bin: 0 below the first edge, one more from each edge on, and the last index for missing
     cells.
     """
@@ -308,19 +307,19 @@ def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> Flags
     return bits
 
 
-def _weigh_conditions(row_bits: ConditionBits, baseline_bits: ConditionBits, width: int) -> Numbers:
+def _weigh_conditions(row_bits: ConditionBits, baseline_bits: ConditionBits, width: int) -> Doubles:
     """The Shapley weights of a leaf's conditions, positive for those that hold only in the row."""
     only_in_row = _unpack_bits(row_bits & ~baseline_bits, width)
     only_in_baseline = _unpack_bits(baseline_bits & ~row_bits, width)
     table = _shapley_weights(width)
     row_size = only_in_row.sum(axis=1)
     baseline_size = only_in_baseline.sum(axis=1)
-    weights: Numbers = only_in_row * table[row_size, baseline_size][:, None]
+    weights: Doubles = only_in_row * table[row_size, baseline_size][:, None]
     weights -= only_in_baseline * table[baseline_size, row_size][:, None]
     return weights
 
 
-def _shapley_weights(most_columns: int) -> Numbers:
+def _shapley_weights(most_columns: int) -> Doubles:
     """(s - 1)! t! / (s + t)!, shape (s, t): the Shapley weight of one of s columns that lead to a leaf only in the row,
     if t do only in the other row.
     """
