@@ -88,3 +88,12 @@ def test_limits_without_their_statistics_say_what_they_lack(golden, capsys):
     cli(["compare", f"{folder}/baseline/constraints.json", f"{folder}/run/statistics.json", "--judge"])
 
     assert "is missing, so no distribution is compared" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("mean", "kind"), [("0.30000000000000004", "same"), ("0.300001", "changed")])
+def test_the_last_digits_of_a_sum_are_no_change(mean, kind, tmp_path):
+    paths = [tmp_path / "before.json", tmp_path / "after.json"]
+    for path, value in zip(paths, ("0.3", mean), strict=True):
+        path.write_text(json.dumps(BIAS).replace("0.3", value))
+
+    assert [change.kind for change in compare(*map(str, paths)).changes] == [kind]

@@ -7,10 +7,10 @@ from operator import attrgetter
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
+from spark_model_monitor.statistics import Doubles
 
 TRAILING_ZEROS = r"\.?0+$"  # the zeros at the end of a time's text
 
@@ -84,7 +84,7 @@ def convert_decimals(cells: pa.Array) -> pa.Array:
     return cells
 
 
-def convert_to_doubles(cells: pa.Array) -> NDArray[np.float64]:
+def convert_to_doubles(cells: pa.Array) -> Doubles:
     """Numbers as doubles; a missing number is NaN. Integers above 2^53 are rounded to the nearest double."""
     doubles = cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.dqdl import count_runs
 from spark_model_monitor.documents.row_rules import Tree
+from spark_model_monitor.statistics import Doubles
 
 _COMPARISONS = {
     "=": operator.eq,
@@ -22,7 +22,7 @@ _COMPARISONS = {
     "<=": operator.le,
 }
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-_SUMMARIES: dict[str, Callable[[NDArray[np.float64]], Any]] = {
+_SUMMARIES: dict[str, Callable[[Doubles], Any]] = {
     "avg": np.mean,
     "min": np.min,
     "max": np.max,
@@ -71,7 +71,7 @@ def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
     return float(numbers[-1 - int(parameter)]) if 0 <= parameter < len(numbers) else math.nan
 
 
-def _list_numbers(formula: Tree, past: tuple[float, ...]) -> NDArray[np.float64]:
+def _list_numbers(formula: Tree, past: tuple[float, ...]) -> Doubles:
     """The numbers that a function summarizes: those of `last(n)`, the newest last, or a single number."""
     if formula[:2] == ("call", "last"):
         return np.array(past[-count_runs(formula) :])

@@ -26,20 +26,19 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, STUDENT
-from spark_model_monitor.statistics import Flags
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.drift.special_functions import (
     hypergeometric_tail,
     normal_quantile,
     student_quantile,
     student_survival,
 )
-from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
 IncludedBlocks = Flags  # shape (…, blocks): which blocks of rows a statistic includes
-Statistic = Callable[[IncludedBlocks], Numbers]  # takes shape (choices, blocks), returns one number for each choice
+Statistic = Callable[[IncludedBlocks], Doubles]  # takes shape (choices, blocks), returns one number for each choice
 
 CONFIDENCE = 0.95  # of each interval in metrics.json by itself
 
@@ -358,7 +357,7 @@ def estimate_from_deviation(
 
 
 def jackknife(
-    statistic: Statistic, rows: Numbers, included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
+    statistic: Statistic, rows: Doubles, included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
     """The delete-a-block jackknife: a statistic of blocks of rows, with its standard error from leaving out each block in
     turn.
@@ -393,10 +392,10 @@ def jackknife(
 
 
 def jackknife_quotient(
-    numerators: Numbers,
-    denominators: Numbers,
+    numerators: Doubles,
+    denominators: Doubles,
     *,
-    rows: Numbers | None = None,
+    rows: Doubles | None = None,
     included: IncludedBlocks | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
@@ -404,7 +403,7 @@ def jackknife_quotient(
     blocks if None.
     """
 
-    def statistic(choices: IncludedBlocks) -> Numbers:
+    def statistic(choices: IncludedBlocks) -> Doubles:
         return sum_blocks(choices, numerators) / sum_blocks(choices, denominators)
 
     if rows is None:
@@ -412,11 +411,11 @@ def jackknife_quotient(
     return jackknife(statistic, rows, included, scale)
 
 
-def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:
+def sum_blocks(included: IncludedBlocks, sums: Doubles) -> Doubles:
     """The sum over the blocks of each choice. included: shape (choices, blocks). sums: shape (…, blocks). Returns shape
     (…, choices).
     """
-    total: Numbers = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
+    total: Doubles = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total
 
 

@@ -21,9 +21,9 @@ from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstima
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
-from spark_model_monitor.statistics import Flags
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.drift.special_functions import normal_survival, student_survival
-from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
+from spark_model_monitor.statistics.states.blocks import Keys, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcome_builder import (
     OutcomeBuilder,
     find_correct,
@@ -83,7 +83,7 @@ class Answers:
         """The number of rows of the rarer class."""
         return int(min(self.positive.sum(), (~self.positive).sum()))
 
-    def build_block_evidences(self) -> tuple[list[Evidence], Numbers]:
+    def build_block_evidences(self) -> tuple[list[Evidence], Doubles]:
         """The evidence of all rows, then without each block of rows in turn; and the number of rows in each block, shape
         (blocks,).
 
@@ -112,7 +112,7 @@ ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None
 """The values of champion and challenger, their difference, and the p-value of a separate test, None without one."""
 
 
-def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
+def delong_covariance(positive: Flags, *scores: Doubles) -> tuple[Doubles, Doubles]:
     """The areas under the ROC curves of several scores of the same rows, shape (scores,), and their covariance, shape
     (scores, scores).
 
@@ -194,7 +194,7 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
     return float(before), float(after), estimate, p
 
 
-def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
+def _compare_by_blocks(values: list[Doubles], rows: list[Doubles], *, paired: bool) -> ScoreComparison:
     """A metric compared by jackknife. values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
     # Both sides have the same blocks, so the difference is computed without each block
@@ -308,10 +308,10 @@ def _describe_difference(
     )
 
 
-def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
+def measure_disagreement(champion: Answers, challenger: Answers) -> Doubles:
     """For each pair, 1 if the answers differ, else 0; for regression the absolute difference of the answers."""
     if champion.plan.is_regression:
-        distances: Numbers = np.abs(champion.predictions - challenger.predictions)
+        distances: Doubles = np.abs(champion.predictions - challenger.predictions)
         return distances
     if champion.plan.with_predictions:
         return (~is_same_class(champion.predictions, challenger.predictions)).astype(float)
@@ -319,7 +319,7 @@ def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
     return np.asarray(above[0] != above[1], float)
 
 
-def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
+def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Doubles) -> tuple[Segment, ...]:
     """The input values for which models disagree more or less than elsewhere, the clearest first; the probability that any is
     reported by chance is at most 0.01. inputs: one row per pair; numbers are divided at the quartiles. gaps: the result of
     `measure_disagreement`.
@@ -349,7 +349,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
     return tuple(segments)
 
 
-def _compare_gaps(segment_gaps: Numbers, gaps: Numbers) -> float:
+def _compare_gaps(segment_gaps: Doubles, gaps: Doubles) -> float:
     """The p-value of the difference between the gaps of a segment's pairs and those of all others. gaps: of all pairs."""
     n = len(segment_gaps)
     m = len(gaps) - n

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 import spark_model_monitor.monitors.predictors
-from spark_model_monitor.data.engine.casts import is_number
+from spark_model_monitor.data.engine.casts import convert_to_doubles, is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from spark_model_monitor.monitors.predictors import (
     PREDICTORS,
@@ -128,8 +128,7 @@ def _convert_to_doubles(column: pa.Array, name: str) -> Doubles:
                 f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
                 "baseline rows with its texts"
             ) from None
-    doubles = pc.cast(column, pa.float64(), safe=False)
-    return np.asarray(doubles.to_numpy(zero_copy_only=False), np.float64)
+    return convert_to_doubles(column)
 
 
 import_all(spark_model_monitor.monitors.predictors)

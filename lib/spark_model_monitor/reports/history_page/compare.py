@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, field, replace
 from functools import cached_property
@@ -124,7 +125,7 @@ class RunComparison:
         are_constraints = self.before.constraints is not None and self.after.constraints is not None
         keys = dict.fromkeys((*before, *after)) if are_constraints else SHOWN_STATISTICS
         pairs = {key: (before.get(key), after.get(key)) for key in keys}
-        different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+        different = {key: pair for key, pair in pairs.items() if not _are_equal(*pair)}
         distance = _measure_distance(self.before.distributions.get(name), self.after.distributions.get(name))
         impact = None
         # A feature without an attribution doesn't influence the model, so its impact is 0 whatever its distance is
@@ -219,6 +220,13 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
         first, second = _number_segments(first, second)
     shares = read_attribution_shares(attributions) if attributions else {}
     return RunComparison(first, second, shares, names_values)
+
+
+def _are_equal(before: RowValue, after: RowValue) -> bool:
+    # The last digits of a sum depend on its order
+    if isinstance(before, float) and isinstance(after, float):
+        return math.isclose(before, after)
+    return bool(before == after)
 
 
 def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[ComparedSide, ComparedSide]:

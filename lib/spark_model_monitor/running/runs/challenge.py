@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from spark_model_monitor.arguments import require_choice, require_instance
 from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalPartitions
@@ -62,6 +61,7 @@ from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_builder import is_same_class
@@ -542,9 +542,7 @@ def _find_unfair_differences(data_sets: list[Data], model_rows: list[_SideRows],
         yield f"the inputs can't be compared: {error}"
 
 
-def _find_segments(
-    data: Data, side_rows: _SideRows, disagreements: NDArray[np.float64], trial: Trial
-) -> tuple[Segment, ...]:
+def _find_segments(data: Data, side_rows: _SideRows, disagreements: Doubles, trial: Trial) -> tuple[Segment, ...]:
     """Where the models disagree, by the inputs of the model; empty if the inputs can't be read."""
     try:
         inputs = _read_inputs_by_id(data, trial)

@@ -14,7 +14,6 @@ from spark_model_monitor.statistics import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Keys,
-    Numbers,
     add_by_block,
     are_counts,
     assign_blocks,
@@ -55,9 +54,9 @@ class Attributions(State):
     outputs: tuple[str, ...] = ()
     aggregation: str = ""
     baseline: str = ""
-    expected: Numbers = field(default_factory=create_empty_doubles)
-    rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
-    sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
+    expected: Doubles = field(default_factory=create_empty_doubles)
+    rows: Doubles = field(default_factory=lambda: np.zeros(BLOCKS))
+    sums: Doubles = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
     sketches: tuple[KllSketch, ...] = ()
     exact: int = 0
     group_column: str = ""

@@ -20,7 +20,6 @@ from spark_model_monitor.value_class import value_class
 
 Keys: TypeAlias = Hashes  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = Integers  # shape (rows,), the number of each row's block
-Numbers: TypeAlias = Doubles
 
 BLOCKS = 64  # P17
 
@@ -56,16 +55,16 @@ class BlockSums(State):
     KIND = "block_sums"
 
     names: tuple[str, ...] = ()
-    sums: Numbers = field(default_factory=lambda: np.zeros((0, BLOCKS)))
+    sums: Doubles = field(default_factory=lambda: np.zeros((0, BLOCKS)))
 
     @classmethod
     def zero(cls, names: tuple[str, ...]) -> BlockSums:
         """The sums of no rows."""
         return cls(names, np.zeros((len(names), BLOCKS)))
 
-    def of(self, name: str) -> Numbers:
+    def of(self, name: str) -> Doubles:
         """The sums called `name`, shape (blocks,)."""
-        row: Numbers = self.sums[self.names.index(name)]
+        row: Doubles = self.sums[self.names.index(name)]
         return row
 
     def __add__(self, addend: BlockSums) -> BlockSums:
@@ -93,23 +92,23 @@ class BlockSums(State):
         return all(map(are_counts, row_counts))
 
 
-def are_counts(sums: Numbers) -> bool:
+def are_counts(sums: Doubles) -> bool:
     """Whether all of these doubles are valid row counts."""
     return bool(((sums >= 0) & (sums <= LARGEST_COUNT) & (sums == np.rint(sums))).all())
 
 
-def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:
+def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Doubles:
     """The doubles of a payload in an array of this shape. Raises BadState if there are more or fewer."""
     state.require_size(payload, 8 * int(np.prod(shape)))
     return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
 
 
-def add_by_block(blocks: Blocks, values: Numbers | Flags | None = None) -> Numbers:
+def add_by_block(blocks: Blocks, values: Doubles | Flags | None = None) -> Doubles:
     """The number of rows in each block, or the sum of their values, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
 
 
-def _create_sums() -> Numbers:
+def _create_sums() -> Doubles:
     return np.zeros(BLOCKS)
 
 
@@ -128,17 +127,17 @@ class RegressionSums(State):
 
     KIND = "regression"
 
-    rows: Numbers = field(default_factory=_create_sums)
-    absolute: Numbers = field(default_factory=_create_sums)
-    squared: Numbers = field(default_factory=_create_sums)
-    label_mean: Numbers = field(default_factory=_create_sums)
-    label_m2: Numbers = field(default_factory=_create_sums)
-    absolute_label: Numbers = field(default_factory=_create_sums)
-    relative: Numbers = field(default_factory=_create_sums)
-    nonzero: Numbers = field(default_factory=_create_sums)
+    rows: Doubles = field(default_factory=_create_sums)
+    absolute: Doubles = field(default_factory=_create_sums)
+    squared: Doubles = field(default_factory=_create_sums)
+    label_mean: Doubles = field(default_factory=_create_sums)
+    label_m2: Doubles = field(default_factory=_create_sums)
+    absolute_label: Doubles = field(default_factory=_create_sums)
+    relative: Doubles = field(default_factory=_create_sums)
+    nonzero: Doubles = field(default_factory=_create_sums)
 
     @classmethod
-    def of(cls, labels: Numbers, predictions: Numbers, blocks: Blocks) -> RegressionSums:
+    def of(cls, labels: Doubles, predictions: Doubles, blocks: Blocks) -> RegressionSums:
         """The sums of rows, from finite numbers and the block of each."""
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
             errors = np.abs(labels - predictions)

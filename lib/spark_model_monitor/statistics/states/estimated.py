@@ -7,7 +7,8 @@ from hashlib import sha256
 
 import numpy as np
 
-from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, add_by_block
+from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -30,7 +31,7 @@ SQUARED_EXPECTED = "expected_2"
 ERROR_SUMS = (ROWS, DIFFERENCES, SQUARED_DIFFERENCES, SQUARED_ERRORS, SQUARED_EXPECTED)
 
 
-def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
+def measure_expected_errors(errors: Doubles, expected: Doubles, blocks: Blocks) -> BlockSums:
     """The accuracy of expected absolute errors, from rows with known errors and the block of each."""
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
         differences = np.abs(errors - expected)

@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics import Flags, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Blocks,
     BlockSums,
     Keys,
-    Numbers,
     RegressionSums,
     add_by_block,
     assign_blocks,
@@ -64,11 +63,11 @@ class OutcomeBuilder:
 
     def update(
         self,
-        labels: Texts | Numbers,
-        predictions: Texts | Numbers | None = None,
-        scores: Numbers | None = None,
+        labels: Texts | Doubles,
+        predictions: Texts | Doubles | None = None,
+        scores: Doubles | None = None,
         keys: Keys | None = None,
-        values: Numbers | None = None,
+        values: Doubles | None = None,
         of_classes: pa.ListArray | None = None,
         groups: pa.Array | None = None,
     ) -> None:
@@ -175,7 +174,7 @@ class OutcomeBuilder:
         return is_same_class(labels, predictions)
 
 
-def find_correct(labels: Texts, predictions: Texts | None, scores: Numbers | None, plan: OutcomePlan) -> Flags:
+def find_correct(labels: Texts, predictions: Texts | None, scores: Doubles | None, plan: OutcomePlan) -> Flags:
     """Whether each row is predicted correctly."""
     if plan.with_predictions:
         return is_same_class(labels, predictions)
@@ -270,11 +269,11 @@ def _join_members(members: tuple[Any, ...]) -> Any:
     return np.concatenate(members)
 
 
-def _as_doubles(values: Any) -> Numbers:
+def _as_doubles(values: Any) -> Doubles:
     return np.asarray(values, dtype=np.float64)
 
 
-def _add_metric_values(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
+def _add_metric_values(names: tuple[str, ...], values: Doubles, blocks: Blocks) -> BlockSums:
     sums = []
     for column in values.reshape(-1, len(names)).T:
         present = ~np.isnan(column)

@@ -22,7 +22,7 @@ from spark_model_monitor.statistics import (
     create_empty_doubles,
     create_empty_integers,
 )
-from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
+from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -329,7 +329,7 @@ probabilities.
 _MIN_PROBABILITY = np.finfo(np.float64).eps
 
 
-def logarithms(values: Numbers) -> Numbers:
+def logarithms(values: Doubles) -> Doubles:
     """Natural logarithms of numbers above 0, accurate to a few units in the last place, computed from sums and products only.
     numpy's logarithm may round differently on executors with other processors. log x = 2 artanh((x - 1) / (x + 1)).
 
@@ -344,11 +344,11 @@ def logarithms(values: Numbers) -> Numbers:
     for divisor in range(21, 0, -2):
         series *= squares
         series += 1 / divisor
-    logs: Numbers = (exponents - is_low) * math.log(2) + 2 * ratio * series
+    logs: Doubles = (exponents - is_low) * math.log(2) + 2 * ratio * series
     return logs
 
 
-def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> BlockSums:
+def add_probabilities(scores: Doubles, happened: Flags, blocks: Blocks) -> BlockSums:
     """Sums over rows. scores: the probability of an event. happened: whether the event happened.
 
     For binary problems the event is the positive class; for multiclass problems it is that the predicted class is right.
@@ -368,7 +368,7 @@ def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> Block
     return BlockSums(NAMES, np.concatenate([losses, *by_bin]))
 
 
-def calibration(sums: BlockSums) -> tuple[Numbers, Numbers, Numbers]:
+def calibration(sums: BlockSums) -> tuple[Doubles, Doubles, Doubles]:
     """The number of rows, the number of rows with the event, and the sum of probabilities, each of shape (bins, blocks)."""
     rows, hits, scores = sums.sums[2:].reshape(3, CALIBRATION_BINS, -1)
     return rows, hits, scores

@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.model_quality.evidence import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric, register_metric
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.statistics.states.blocks import Numbers
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 
 LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
@@ -202,7 +202,7 @@ register_mean_of_classes(
 )
 
 
-def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
+def _shares(evidence: MulticlassEvidence) -> tuple[Doubles, Doubles, Doubles]:
     """For each class, the shares of rows that are hits, that have it as their label, and that have it as their prediction."""
     if evidence.estimated is not None:
         # Expected counts, shape (3, classes)

@@ -26,7 +26,8 @@ from spark_model_monitor.monitors.model_quality.evidence import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION, register_metric
 from spark_model_monitor.monitors.model_quality.metrics.classes import HIGHER_IS_WORSE, LOWER_IS_WORSE
-from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
+from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
 
 
@@ -60,12 +61,12 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     sums = _sums(evidence)
     rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
 
-    def statistic(included: IncludedBlocks) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Doubles:
         total = sum_blocks(included, rows)
         # The log loss of the constant prediction is the entropy of the labels
         share = sum_blocks(included, hits) / sum_blocks(included, rows)
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN if all rows have one class
-        normalized: Numbers = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
+        normalized: Doubles = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
         return normalized
 
     return jackknife(statistic, rows, scale=Scale.LOG)
@@ -93,10 +94,10 @@ def _expected_calibration_error(evidence: ClassEvidence) -> JackknifeEstimate:
     rows, hits, scores = calibration(_sums(evidence))
     block_rows = rows.sum(axis=0)
 
-    def statistic(included: IncludedBlocks) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Doubles:
         # For each bin of scores, the rows with the event minus the rows that the scores promise
         deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
-        error: Numbers = deviations.sum(axis=0) / sum_blocks(included, block_rows)
+        error: Doubles = deviations.sum(axis=0) / sum_blocks(included, block_rows)
         return error
 
     return jackknife(statistic, block_rows, scale=Scale.LOG)
@@ -132,7 +133,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Square root of the mean squared error."""
     sums = evidence.sums
 
-    def statistic(included: IncludedBlocks) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Doubles:
         return np.sqrt(sum_blocks(included, sums.squared) / sum_blocks(included, sums.rows))
 
     return jackknife(statistic, sums.rows, evidence.included, Scale.LOG)
@@ -143,7 +144,7 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
     sums = evidence.sums
 
-    def statistic(included: IncludedBlocks) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Doubles:
         # Sum of squares about the common mean: within blocks, plus that of the blocks' means
         mean_label = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
         squared_distances = sums.rows * (sums.label_mean - mean_label[:, np.newaxis]) ** 2

@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.model_quality.estimates import FractionEstimat
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, ClassEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, register_metric
 from spark_model_monitor.monitors.model_quality.metrics.classes import LOWER_IS_WORSE
-from spark_model_monitor.statistics.states.blocks import Numbers
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 from spark_model_monitor.value_class import value_class
 
@@ -26,8 +26,8 @@ SERVICE_BINS = 1000
 class Curve:
     """Confusion counts at every threshold, the highest first: the number of rows of each class with at least this score."""
 
-    true_positives: Numbers
-    false_positives: Numbers
+    true_positives: Doubles
+    false_positives: Doubles
 
     @classmethod
     def of(cls, scores: ScoreCounts) -> Curve:
@@ -59,7 +59,7 @@ class Curve:
         kept_points = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
         return Curve(self.true_positives[kept_points], self.false_positives[kept_points])
 
-    def roc(self) -> tuple[Numbers, Numbers]:
+    def roc(self) -> tuple[Doubles, Doubles]:
         """False and true positive rates from (0, 0) to (1, 1); both ends are added as in MLlib. A class without rows has rate
         0.
 
@@ -69,7 +69,7 @@ class Curve:
         true_rates = self.true_positives / max(self.positives, 1.0)
         return np.concatenate([[0.0], false_rates, [1.0]]), np.concatenate([[0.0], true_rates, [1.0]])
 
-    def precision_recall(self) -> tuple[Numbers, Numbers]:
+    def precision_recall(self) -> tuple[Doubles, Doubles]:
         """Recalls and precisions, beginning at recall 0 with the first precision; empty without rows.
 
         Source: C5.1; BinaryClassificationMetrics.pr of Spark.
@@ -79,7 +79,7 @@ class Curve:
         return np.concatenate([[0.0], recalls])[: len(recalls) + 1], np.concatenate([precisions[:1], precisions])
 
 
-def trapezoids(horizontal: Numbers, vertical: Numbers) -> float:
+def trapezoids(horizontal: Doubles, vertical: Doubles) -> float:
     """The area under a curve by trapezoids, added in the order of the curve as in MLlib's AreaUnderCurve; 0 for fewer
     than two points.
     """
@@ -139,7 +139,7 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     return float(spread_of_positives / positives + spread_of_negatives / negatives)
 
 
-def compute_ranks(positives: NDArray[np.number], negatives: NDArray[np.number]) -> tuple[Numbers, Numbers]:
+def compute_ranks(positives: NDArray[np.number], negatives: NDArray[np.number]) -> tuple[Doubles, Doubles]:
     """For a positive and for a negative row at each score, the share of the other class against which it is ranked correctly;
     ties count half. positives, negatives: number of rows at each score; both classes must have rows.
     """
