@@ -95,11 +95,12 @@ def compute_rank_scores(ranks: Values) -> dict[str, Values]:
 def count_decimals(values: Values) -> int:
     """How many decimals the numbers have; `MAX_DECIMALS` if they have more."""
     finite = values[np.isfinite(values)]
+    # In most columns a few values rule out all decimals
+    parts = (finite[:SAMPLED_NUMBERS], finite)
     for decimals in range(MAX_DECIMALS):
         with np.errstate(over="ignore"):
-            scaled = finite * 10.0**decimals
-        if _are_on_grid(scaled).all():
-            return decimals
+            if all(_are_on_grid(numbers * 10.0**decimals).all() for numbers in parts):
+                return decimals
     return MAX_DECIMALS
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 
@@ -52,40 +53,38 @@ class ColumnBlocks:
         """The rows of each block with each value, shape (blocks, values)."""
         shape = len(self.sizes), len(self.values)
         cells = np.repeat(np.arange(len(self.sizes)), self.sizes) * len(self.values) + self.value_of_row
-        return np.bincount(cells, minlength=math.prod(shape)).reshape(shape).astype(float)
+        # With weights, counts are floats at once; most are 0, and converting them takes longer than counting
+        return np.bincount(cells, np.ones(len(cells)), math.prod(shape)).reshape(shape).astype(float, copy=False)
 
     @cached_property
     def rows_of_value(self) -> Values:
-        rows: Values = self.counts.sum(axis=0)
-        return rows
+        return np.bincount(self.value_of_row, minlength=len(self.values)).astype(float)
 
     def score(self) -> WindowStatistics:
         """The raw statistics of each block."""
-        total = float(self.sizes.sum())
-        statistics = {
-            "rows": self.sizes.astype(float),
-            "effective": self.sizes * (total - self.sizes) / total,
-        }
+        sizes = self.sizes.astype(float)
+        total = float(sizes.sum())
+        statistics = {"rows": sizes, "effective": sizes * (total - sizes) / total}
         rows = self.rows_of_value
         for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
-            differences, errors = compare_mean_scores(scores, rows, self.counts)
+            differences, errors = compare_mean_scores(scores, rows, self.counts, sizes)
             statistics[name] = ratio_or_zero(differences, errors)
         names, counts = count_cells(self.counts, rows.cumsum(), self.values, self.frequent)
         if self.are_numbers:
             names = [*names, *DIGITS]
             digits = find_digits(self.values, count_decimals(self.values))
-            counts = np.column_stack((counts, np.einsum("bv,dv->bd", self.counts, digits)))
-        scores = score_counts(counts.sum(axis=0), counts, self.sizes[:, None].astype(float), total)
+            counts = np.column_stack((counts, self.counts @ digits.T.astype(float)))
+        scores = score_counts(counts.sum(axis=0), counts, sizes[:, None], total)
         statistics |= dict(zip(names, scores.T, strict=True))
         # The largest share of a value in each block, and the share of values that only a stretch around the block has
-        statistics["largest"] = self.counts.max(axis=1) / self.sizes
+        statistics["largest"] = self.counts.max(axis=1) / sizes
         if not self.are_numbers:
             # The change of all shares from the other blocks to each one, in its standard errors
             statistics["mix"] = ratio_or_zero(*measure_change(rows - self.counts, self.counts))
             occurs = self.counts > 0
             blocks_around = len(occurs) - occurs.argmax(axis=0) - occurs[::-1].argmax(axis=0)
             is_of_stretch = blocks_around <= max(1, len(occurs) // STRETCHES)
-            statistics["unseen"] = self.counts[:, is_of_stretch].sum(axis=1) / self.sizes
+            statistics["unseen"] = self.counts[:, is_of_stretch].sum(axis=1) / sizes
         return statistics
 
     def measure_reach(self) -> Values:
@@ -102,8 +101,8 @@ class ColumnBlocks:
         positions = (self.values.clip(*self.values[ends]).clip(2 * low, 2 * high) / 2 - low) / (high - low)
         row_positions = positions[self.value_of_row]
         means = np.einsum("bv,v->b", self.counts, positions) / self.sizes
-        first_half, second_half = np.array_split(means, 2)
-        distance = abs(np.median(first_half) - np.median(second_half))
+        middle = (len(means) + 1) // 2
+        distance = abs(median(means[:middle]) - median(means[middle:]))
         distance *= estimate_between_share(row_positions, self.sizes) * row_positions.var() / (means.var(ddof=1) or 1)
         return np.full(len(means), distance)
 

@@ -109,14 +109,19 @@ def compare_values(
     scores' range times the error bound.
     """
     totals = counts[0] + counts[1]
+    sizes = counts.sum(axis=1)
     changes = []
-    for name, scores in compute_rank_scores((totals.cumsum() - totals / 2) / totals.sum()).items():
-        changes.append(_compare_means(name, scores, counts, sketch_error * float(np.ptp(scores)) / 4))
+    for name, scores in compute_rank_scores((totals.cumsum() - totals / 2) / sizes.sum()).items():
+        [difference], [error] = compare_mean_scores(scores, totals, counts[1:], sizes[1:])
+        # The sum of few rows is not normal: take the error with which a normal score has the exact tail
+        if abs(difference) > CLEAR_SCORE * error and sizes.min() <= FEW_ROWS:
+            error = abs(difference) / _score_few_rows(scores, totals, counts[sizes.argmin()])
+        sketch_error_of_mean = sketch_error * float(np.ptp(scores)) / 4
+        changes.append(StatisticChange(name, float(difference), float(error), sketch_error_of_mean))
     names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
     counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))
-    rows = float(counts[0].sum()), float(counts[1].sum())
-    return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, rows, sketch_error / 2)]
+    return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, sizes.tolist(), sketch_error / 2)]
 
 
 def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> StatisticChange:
@@ -159,15 +164,6 @@ def count_cells(
     return names, rows[:, ends] - rows[:, starts]
 
 
-def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
-    [difference], [error] = compare_mean_scores(scores, counts[0] + counts[1], counts[1:])
-    # The sum of few rows is not normal: take the error with which a normal score has the exact tail
-    smaller_side = counts[counts.sum(axis=1).argmin()]
-    if abs(difference) > CLEAR_SCORE * error and smaller_side.sum() <= FEW_ROWS:
-        error = abs(difference) / _score_few_rows(scores, counts.sum(axis=0), smaller_side)
-    return StatisticChange(name, float(difference), float(error), sketch_error)
-
-
 def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
     """The absolute normal score with the exact tail of a sum of few scores, which is not normal itself.
 
@@ -185,22 +181,22 @@ def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
     return -normal_quantile(max(tail, ERROR_OF_SUMS)) / math.sqrt(1 - rows / totals.sum())
 
 
-def compare_mean_scores(scores: Values, totals: Counts, windows: Windows) -> tuple[Values, Values]:
+def compare_mean_scores(scores: Values, totals: Counts, windows: Windows, sizes: Values) -> tuple[Values, Values]:
     """The difference of each window's mean score from the mean score of all other rows, and its standard error.
 
-    scores, totals: the score of each value, and how often it occurs. windows: shape (windows, values).
+    scores, totals: the score of each value, and how often it occurs. windows: shape (windows, values). sizes: their rows.
     """
-    sizes = windows.sum(axis=1)
-    other_rows = totals.sum() - sizes
+    rows = totals.sum()
+    other_rows = rows - sizes
     total = totals @ scores
-    variance = totals @ (scores - total / totals.sum()) ** 2 / max(totals.sum() - 1, 1)
+    variance = totals @ (scores - total / rows) ** 2 / max(rows - 1, 1)
     # Not by `@`, whose last digits depend on the processor
     sums = np.einsum("wv,v->w", windows, scores)
     return sums / sizes - (total - sums) / other_rows, np.sqrt(variance * (1 / sizes + 1 / other_rows))
 
 
 def _compare_shares(
-    names: Sequence[str], counts: Counts, rows: tuple[float, float], sketch_error: float = 0.0
+    names: Sequence[str], counts: Counts, rows: Sequence[float], sketch_error: float = 0.0
 ) -> list[StatisticChange]:
     """The changes of shares of rows. counts: shape (2 sides, shares)."""
     n, m = map(int, rows)
