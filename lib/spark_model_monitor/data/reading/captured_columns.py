@@ -61,7 +61,7 @@ def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> S
     """The rows of the records in these lines: those in the window, or all of them if none is in the window."""
     samples: list[dict[str, list[JsonObject]]] = []
     for window in (reading.selection.window, None):
-        selection = replace(reading.selection, window=window, sample=None)
+        selection = reading.selection._replace(window=window, sample=None)
         window_reading = replace(reading, selection=selection)
         if not samples:
             rows_of_lines = [read_rows(line, window_reading, path) for line, path in first_lines]

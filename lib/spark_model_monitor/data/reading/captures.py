@@ -382,14 +382,15 @@ def _find_first_record(
     is no such record either. encodings: the encodings to try.
     """
     reading = reading.drop_limits()
+    readings = {encoding: replace(reading, encoding=encoding) for encoding in encodings}
     with_faulty_rows = None
     first_by_layout: dict[tuple[str | None, int], FirstRecord] = {}
     counts: Counter[tuple[str | None, int]] = Counter()
     for file in source.files[:FORMAT_SAMPLE_FILES]:
         for line in read_first_lines(engine, file):
             # A line may be readable in both encodings, so the layout (encoding and width) of most first lines wins
-            for encoding in encodings:
-                decoded = decode(line, replace(reading, encoding=encoding))
+            for encoding, reading_in_encoding in readings.items():
+                decoded = decode(line, reading_in_encoding)
                 if decoded.reason is None:
                     layout = encoding, decoded.width
                     first_by_layout.setdefault(layout, FirstRecord(encoding, decoded))

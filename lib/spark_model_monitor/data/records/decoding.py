@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from spark_model_monitor.data.records import BASE64, CSV, ENCODINGS, INPUT, JSON, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
@@ -63,8 +63,7 @@ PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an
 HEADER_ROWS = 2  # number of first rows that show whether the first one is a header
 
 
-@value_class
-class RecordSelection:
+class RecordSelection(NamedTuple):
     """Which captured records are read; the others are left out on purpose.
 
     window: the times of the records; None for all times.
@@ -138,7 +137,7 @@ class Reading:
 
     def drop_limits(self) -> Reading:
         """The same reading without limits: no record is refused for its time, its width, or because the sample lacks it."""
-        return replace(self, selection=replace(self.selection, window=None, sample=None), columns=None)
+        return replace(self, selection=self.selection._replace(window=None, sample=None), columns=None)
 
     @property
     def ordered_halves(self) -> tuple[str, ...]:

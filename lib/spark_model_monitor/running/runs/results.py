@@ -411,7 +411,7 @@ class Findings(TableExports):
         """Changed, cannot tell, or unchanged; None if nothing was judged."""
         return judge_run(self.results)
 
-    @property
+    @cached_property
     def unsure(self) -> tuple[FeatureOutcome, ...]:
         """The features or metrics for which the data can't tell whether they changed, with the reason and what to do."""
         return find_unsure_features(self.results)
