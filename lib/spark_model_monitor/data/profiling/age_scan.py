@@ -31,7 +31,11 @@ DATE_LENGTH = 10
 
 def parse_times(cells: pa.Array) -> Seconds | None:
     """Numbers or texts as times; None if none of the first few cells is a time."""
-    if np.isfinite(parse_seconds(cells.slice(0, EXAMINED_CELLS))).any():
+    first_cells = cells.slice(0, EXAMINED_CELLS)
+    # Most texts have no digit, and so no time
+    if pa.types.is_string(cells.type) and not pc.any(pc.match_substring_regex(first_cells, "[0-9]")).as_py():
+        return None
+    if np.isfinite(parse_seconds(first_cells)).any():
         return parse_seconds(cells)
     return None
 

@@ -46,7 +46,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so there is no distance."""
 
 
-@value_class(eq=False)
+@value_class(slots=False, eq=False)
 class Pooled:
     """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
     cumulative counts. largest_gap: the largest gap between the two cumulative distributions.
@@ -57,7 +57,7 @@ class Pooled:
     after: Ranks
     largest_gap: float
 
-    @property
+    @cached_property
     def counts(self) -> Counts:
         """How often each side has each value, shape (2, values)."""
         counts: Counts = np.diff(np.array([self.before, self.after]), prepend=0).astype(float)

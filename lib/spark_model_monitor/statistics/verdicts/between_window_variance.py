@@ -383,12 +383,12 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
 
 
 def _measure_mean_effect(change: StatisticChange) -> tuple[float, float, float]:
-    """The size of the effect, the least size that is reported, and the score less the errors of sketches."""
+    """The size of the effect, the least size that is reported, and the score's factor for errors of sketches."""
     effect_of_score = COLUMN_TESTS[change.test].effect_of_score
     # A sketch's error adds to the variance of a mean of ranks
     sketch_factor = change.error / max(math.hypot(change.error, change.sketch_error), MIN_PROBABILITY)
     effect = abs(change.difference) * effect_of_score
-    return effect, MIN_EFFECT - change.error * effect_of_score, change.score * sketch_factor
+    return effect, MIN_EFFECT - change.error * effect_of_score, sketch_factor
 
 
 def _measure_share_effect(change: StatisticChange, before: int, n: int, now: int, m: int) -> tuple[float, float, float]:
@@ -400,37 +400,38 @@ def _measure_share_effect(change: StatisticChange, before: int, n: int, now: int
     ratio_effect = smaller_share * (MIN_RATIO - 1)
     if now / m < before / n:
         ratio_effect = larger_share * (1 - 1 / MIN_RATIO)
-    score = change.score
+    sketch_factor = 1.0
     if change.difference:
-        score *= effect / abs(change.difference)
-    return effect, min(MIN_EFFECT - change.error, ratio_effect), score
+        sketch_factor = effect / abs(change.difference)
+    return effect, min(MIN_EFFECT - change.error, ratio_effect), sketch_factor
 
 
 def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_WINDOWS) -> Component:
     """The test of one statistic, given how much windows vary. A change below the least effect has p = 1."""
-    statistic = change.score
+    test = change.test
     if change.counts is None:
-        effect, least_effect, score = _measure_mean_effect(change)
+        effect, least_effect, sketch_factor = _measure_mean_effect(change)
     else:
-        before, n, now, m = change.counts
-        effect, least_effect, score = _measure_share_effect(change, before, n, now, m)
-        statistic = float(now)
+        effect, least_effect, sketch_factor = _measure_share_effect(change, *change.counts)
     direction = None
-    if change.test == "missing":
+    if test == "missing":
         direction = "down"
         if change.difference > 0:
             direction = "up"
     if not effect or effect < least_effect:
-        return Component(change.test, 1.0, effect, direction)
-    p = variance.p_value(score)
-    # Small counts are not normal
-    if change.counts is not None and p < MAX_EXACT_P:
-        exact_p = variance.p_value_of_count(*change.counts)
-        # The counts don't show the error of a sketch
-        if change.sketch_error:
-            exact_p = max(p, exact_p)
-        p = exact_p
-    return Component(change.test, p, effect, direction, statistic, max(0.0, least_effect))
+        return Component(test, 1.0, effect, direction)
+    statistic = change.score
+    p = variance.p_value(statistic * sketch_factor)
+    if change.counts is not None:
+        statistic = float(change.counts[2])
+        # Small counts are not normal
+        if p < MAX_EXACT_P:
+            exact_p = variance.p_value_of_count(*change.counts)
+            # The counts don't show the error of a sketch
+            if change.sketch_error:
+                exact_p = max(p, exact_p)
+            p = exact_p
+    return Component(test, p, effect, direction, statistic, max(0.0, least_effect))
 
 
 def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_group: float) -> Component:

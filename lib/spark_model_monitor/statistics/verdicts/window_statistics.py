@@ -116,8 +116,7 @@ def compare_values(
         # The sum of few rows is not normal: take the error with which a normal score has the exact tail
         if abs(difference) > CLEAR_SCORE * error and sizes.min() <= FEW_ROWS:
             error = abs(difference) / _score_few_rows(scores, totals, counts[sizes.argmin()])
-        sketch_error_of_mean = sketch_error * float(np.ptp(scores)) / 4
-        changes.append(StatisticChange(name, float(difference), float(error), sketch_error_of_mean))
+        changes.append(StatisticChange(name, float(difference), float(error), sketch_error * float(np.ptp(scores)) / 4))
     names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
     counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))
