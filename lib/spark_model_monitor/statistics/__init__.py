@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Doubles: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
+# Places in another array
+Indexes: TypeAlias = NDArray[np.intp]
 # Hashes of values or rows
 Hashes: TypeAlias = NDArray[np.uint64]
 # Bytes of texts

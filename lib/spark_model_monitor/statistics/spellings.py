@@ -14,9 +14,10 @@ CAPITALS = "capitals"
 
 
 def fold_spelling(text: str) -> str:
-    """The folded text, which is the same for all spellings of a text: user_age, user-age, user.age, userAge."""
+    """The folded text, which is the same for all spellings of a text: user_age, user-age, user.age, userAge; 7 and 7.0."""
     plain = unicodedata.normalize("NFKC", text).strip(INVISIBLE + QUOTES + " \t\n_")
-    words = re.sub(r"(?<=\w)[-._\s]+(?=\w)", " ", plain)
+    without_zero = re.sub(r"(?<=\d)\.0$", "", plain)
+    words = re.sub(r"(?<=\w)[-._\s]+(?=\w)", " ", without_zero)
     # Between digits, a separator makes another number
     return re.sub(r"(?<!\d) | (?!\d)", "", words).casefold()
 
@@ -25,7 +26,7 @@ def describe_difference(spellings: Mapping[str, str]) -> str:
     """How the two texts of each pair differ: only in `capitals`, or in other signs, too."""
     if all(text.casefold() == spelling.casefold() for text, spelling in spellings.items()):
         return CAPITALS
-    return f"{CAPITALS}, blanks, _, -, ., quotes, accents or a table's name"
+    return f"{CAPITALS}, blanks, _, -, ., .0, quotes, accents or a table's name"
 
 
 def match_spellings(texts: Collection[str], references: Collection[str]) -> dict[str, str]:

@@ -104,6 +104,10 @@ def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
     assert (by_folder.constraints, by_folder.profile) == (before.constraints, before.profile)
     assert by_folder.suggested_limits == by_name.suggested_limits == before.suggested_limits
 
+    # Without the states, statistics.json has the distributions
+    (tmp_path / "moved" / PROFILE).unlink()
+    assert list_values(baselines.read_run_baseline(moved)) == [1, 2, 3]
+
 
 def test_features_can_be_left_out(tmp_path):
     publish_run(tmp_path, [1, 2, 3])

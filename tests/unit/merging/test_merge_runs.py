@@ -167,6 +167,20 @@ def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
     assert (services.exists(), notes.exists()) == (False, True)
 
 
+FLOATS = ("event-1.0", "event-2.0")  # whole numbers, as pandas writes them beside missing ones
+
+
+def test_while_labels_may_come_ids_that_are_spelt_otherwise_are_a_warning(merge, tmp_path, caplog):
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 0, [make_label("event-2")])
+    merge(0, late_hours=24)
+    assert "no label has the id" not in caplog.text
+
+    write_labels(tmp_path, 0, [*map(make_label, FLOATS)])
+    merge(0, late_hours=24)
+    assert "no label has the id of a capture: ids differ in" in caplog.text
+
+
 def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, monkeypatch):
     write_captures(tmp_path, 0, [make_capture(number, minute=number % 60) for number in range(100)])
     write_labels(tmp_path, 0, [make_label(f"event-{number}") for number in range(100)])
@@ -188,8 +202,9 @@ def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, m
             [make_capture(1)],
             [make_label("event-1 ")],
             BadInput,
-            "ids differ in capitals, blanks, _, -, ., quotes, accents or a table's name alone",
+            "ids differ in capitals, blanks, _, -, ., .0, quotes, accents or a table's name alone",
         ),
+        ([make_capture(1)], [*map(make_label, FLOATS)], BadInput, "ids differ in .*, .0, .* alone; write them alike"),
         ([make_capture(1), "x"], [make_label("event-1")], BadInput, "1 of 2 captures were refused"),
         (["0.7", "0.2"], [make_label("event-1")], BadInput, "a batch transform append ids to its out"),
         ([make_capture(1)], [make_label("event-1"), "x"], BadInput, "1 of 2 labels were refused"),

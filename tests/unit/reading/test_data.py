@@ -109,10 +109,10 @@ def test_a_frame_that_can_t_be_stored_is_reported_by_its_column(frame, sentence)
     assert raised.value.__context__ is None, "Arrow's own fault shows a value"
 
 
-def test_names_are_as_they_are_and_an_index_with_a_name_is_reported_to_be_no_feature(caplog):
+def test_names_are_as_they_are_if_there_is_one_and_an_index_with_a_name_is_reported_to_be_no_feature(caplog):
     frame = pd.DataFrame({"age": [1, 2], "Age": [3, None], "a.b": ["x", "y"], "": [0, 0], "id": ["p-1", "p-2"]})
 
-    assert count_missing(make_baseline(frame.set_index("id"))) == {"age": 0, "Age": 1, "a.b": 0, "": 0}
+    assert count_missing(make_baseline(frame.set_index("id"))) == {"age": 0, "Age": 1, "a.b": 0, "_c3": 0}
     assert "the index 'id' is no feature; write frame.reset_index()" in caplog.text
 
 

@@ -209,6 +209,16 @@ def test_more_columns_than_are_taken_are_a_sentence():
         Dataset(None, names)
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_column_without_a_name_is_called_by_its_place(in_file, tmp_path):
+    data = pd.DataFrame({"": range(30, 0, -1), "amount": range(30)})
+    if in_file:
+        data.to_parquet(tmp_path / "d.parquet")
+        data = str(tmp_path / "d.parquet")
+
+    assert run_baseline(data, DataQualityMonitor(), engine="local").to_pandas().index.tolist() == ["_c0", "amount"]
+
+
 def test_a_document_of_json_may_be_as_large_as_a_record(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps([{"a": 1}] * 50))
 

@@ -17,11 +17,11 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Batches
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, compute_file_keys, format_uri
 from spark_model_monitor.errors import NeedsSpark
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
 from spark_model_monitor.storage.file_system import Storage, find_storage_without_spark, sort_like_spark
@@ -402,7 +402,7 @@ def _find_last_end(content: bytes) -> int:
     return max(content.rfind(b"\n"), content.rfind(b"\r", 0, len(content) - 1)) + 1
 
 
-def _split_lines(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
+def _split_lines(content: bytes) -> tuple[pa.Array, Integers]:
     """The lines of a text, and the offset of each line's start. A line ends at a line feed, a carriage return, or both."""
     # The positions of all \\n and \\r
     octets = np.frombuffer(content, np.uint8)

@@ -72,13 +72,15 @@ def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> st
     """A sentence with the columns that a file has in addition to those of the first file, or lacks, or that says that their order
     differs.
     """
-    missing_names = [repr(name) for name in first_names if name not in names]
-    additional_names = [repr(name) for name in names if name not in first_names]
-    differences = []
-    if missing_names:
-        differences.append("it lacks " + ", ".join(missing_names[:MAX_NAMES_IN_ERROR]))
-    if additional_names:
-        differences.append("it has " + ", ".join(additional_names[:MAX_NAMES_IN_ERROR]))
+    names_by_verb = {
+        "lacks": [repr(name) for name in first_names if name not in names],
+        "has": [repr(name) for name in names if name not in first_names],
+    }
+    differences = [
+        f"it {verb} {', '.join(listed_names[:MAX_NAMES_IN_ERROR])}"
+        for verb, listed_names in names_by_verb.items()
+        if listed_names
+    ]
     return " and ".join(differences) or "the same ones in another order"
 
 
@@ -164,7 +166,7 @@ def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
         # From Delta's change files, only inserted rows are read
         file_columns = _find_file_columns(file.schema_arrow, table.schema, schema)
         has_changes = CHANGE_TYPE in file.schema_arrow.names and CHANGE_TYPE not in table.schema.names
-        read_names = [*filter(None, file_columns), *[CHANGE_TYPE] * has_changes]
+        read_names = [*(name for name in file_columns if name is not None), *[CHANGE_TYPE] * has_changes]
         # A column that the file lacks has the same value in all rows
         constants = table.constants.get(piece.path, {})
         for batch in file.iter_batches(rows, row_groups=row_groups, columns=read_names) if row_groups else ():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics import Flags, Hashes, Integers
+from spark_model_monitor.statistics import Flags, Hashes, Indexes, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
@@ -40,13 +40,13 @@ def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, 
     return int(applies.sum()), int(is_broken.sum())
 
 
-def count_rows_by_cells(relation: Relation, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
+def count_rows_by_cells(relation: Relation, first: Indexes, second: Indexes) -> tuple[int, ...]:
     """The number of rows for each pair of cells, in row-major order. first, second: the cells of each row."""
     rows, columns = map(count_cells, relation["cells"])
     return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
 
 
-def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
+def assign_cells(cells: Mapping[str, Any], values: Values) -> Indexes:
     """The cell of each row; the last cell is for missing values."""
     if "cuts" in cells:
         codes = np.zeros(len(values), np.intp)
@@ -56,7 +56,7 @@ def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
         return codes
     # After the cells of values follow a cell for all other values and a cell for missing values
     values_with_cell = np.array(cells["values"], np.uint64)
-    indices: NDArray[np.intp] = np.minimum(values_with_cell.searchsorted(values), len(values_with_cell) - 1)
+    indices: Indexes = np.minimum(values_with_cell.searchsorted(values), len(values_with_cell) - 1)
     indices[values_with_cell[indices] != values] = len(values_with_cell)
     indices[values == 0] = len(values_with_cell) + 1
     return indices

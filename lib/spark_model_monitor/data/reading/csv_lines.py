@@ -16,7 +16,6 @@ from pathlib import PurePosixPath
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
@@ -34,6 +33,7 @@ from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.storage import Storage, StoredFile
 from spark_model_monitor.value_class import value_class
 
@@ -98,7 +98,7 @@ class CsvLines:
         columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
-    def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
+    def _find_reasons(self, lines: pa.StringArray, is_text: Flags | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # A quote that doesn't end in its line belongs to a cell with a line break, of which the line has only a part

@@ -140,6 +140,9 @@ class Dataset:
                 f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MAX_COLUMNS:,} are taken; "
                 "give those that matter, or several data sets"
             )
+        # A column without a name is called by its place, as in a CSV file
+        names = tuple(name or f"_c{position}" for position, name in enumerate(self.names))
+        object.__setattr__(self, "names", names)
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.relation_verdicts import estimate_overdispersion
+from spark_model_monitor.statistics import Doubles, Hashes, Indexes, Integers
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
@@ -43,7 +43,7 @@ Relation: TypeAlias = dict[str, Any]
 """A relation as in `Pairs`: its `kind`, its `columns`, and what this kind needs, such as `within` or `cells`."""
 ColumnCells: TypeAlias = dict[str, list[float]]
 """The cells of a column: `cuts` between numbers, or `values`, the hashes of texts."""
-Table: TypeAlias = NDArray[np.float64]
+Table: TypeAlias = Doubles
 
 
 @value_class(eq=False)
@@ -88,7 +88,7 @@ def add_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     return replace(profile, features=tuple(features))
 
 
-def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
+def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], Integers]:
     """The columns of the rows that all runs have, and the number of rows in each run."""
     # All columns keep the same rows, except columns that lost some runs
     runs_by_column = [row_runs.runs for row_runs in runs[: len(profile.features)]]
@@ -123,7 +123,7 @@ def _read_values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | No
     return values
 
 
-_CodedColumn: TypeAlias = tuple[_Column, NDArray[np.uint64], NDArray[np.intp]]
+_CodedColumn: TypeAlias = tuple[_Column, Hashes, Indexes]
 """A column of few values: the sorted values, and the index of each row's value."""
 
 
@@ -257,11 +257,11 @@ def _select_valid_relations(relation_type: Relation, values: Sequence[Values], r
         return
 
 
-def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[Relation]:
+def _find_associations(columns: Sequence[_Column], sizes: Integers) -> Iterator[Relation]:
     """The strongest associations of each column, ordered by strength, and the pairs that go together weakly or not at all."""
     names: list[str] = []
     cells: list[ColumnCells] = []
-    codes: list[NDArray[np.intp]] = []
+    codes: list[Indexes] = []
     for column in columns:
         column_cells = _choose_cells(column.values) if column.is_fit else None
         if column_cells is not None:
@@ -294,7 +294,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         }
 
 
-def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int64]) -> Table:
+def _measure_strengths(codes: Sequence[Indexes], widths: Integers) -> Table:
     """Cramér's V of each pair of columns, less what noise contributes to it. codes: the cell of each row, by column. widths:
     the number of cells of each column.
     """

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
@@ -19,12 +18,13 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Compar
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.drift.special_functions import chi_square_survival
 from spark_model_monitor.statistics.states.pairs import count_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.value_class import value_class
 
-Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have each pair of cells of two columns
+Table = Doubles  # shape (…, cells, cells): how many rows have each pair of cells of two columns
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 MIN_CHANGE = 0.1  # smallest relevant change of an association, as Cramér's V
@@ -206,7 +206,7 @@ def fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
     return fitted
 
 
-def compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.int64]]:
+def compute_chi_square(table: Table, windows: Table) -> tuple[Table, Integers]:
     """Pearson's chi-square of each window, if its columns have the odds ratios of `table`; and its degrees of freedom.
     windows: shape (…, rows, columns).
     """

@@ -11,11 +11,10 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells
-from spark_model_monitor.statistics import Doubles, Flags
+from spark_model_monitor.statistics import Doubles, Flags, Indexes
 from spark_model_monitor.statistics.states.scores import logarithms
 from spark_model_monitor.value_class import value_class
 
@@ -345,8 +344,8 @@ class Kernel:
 class _CoalitionBatch:
     """Rows that differ in the same columns, and the range of a design's coalitions to evaluate for them."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    rows: Indexes
+    columns: Indexes
     design: Design
     start: int
     stop: int

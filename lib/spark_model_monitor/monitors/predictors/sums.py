@@ -13,10 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics import Doubles, Flags
+from spark_model_monitor.statistics import Doubles, Flags, Indexes
 from spark_model_monitor.value_class import value_class
 
-Indexes = NDArray[np.intp]
 # Shape (…, leaves): one bit for each condition of a leaf, set if the condition holds
 ConditionBits: TypeAlias = NDArray[np.unsignedinteger[Any]]
 # Takes rows, returns their local values, shape (rows, outputs, columns)

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckStatus, Hint, Results
 from spark_model_monitor.documents.json_text import Json, format_java_double
@@ -28,6 +27,7 @@ from spark_model_monitor.monitors.user_checks.check_evidence import (
 )
 from spark_model_monitor.monitors.user_checks.check_loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctRegisters
 from spark_model_monitor.statistics.states.moments import Moments
@@ -270,7 +270,7 @@ _MOMENT_METRICS: Mapping[str, Callable[[Moments], float]] = {
     "Maximum": lambda moments: moments.maximum,
 }
 
-_COUNT_METRICS: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
+_COUNT_METRICS: Mapping[str, Callable[[Integers], float]] = {
     "Uniqueness": lambda counts: float((counts == 1).sum() / counts.sum()),
     "Distinctness": lambda counts: float(len(counts) / counts.sum()),
     "UniqueValueRatio": lambda counts: float((counts == 1).mean()),

@@ -190,7 +190,12 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, uses_edits: bool) 
     constraints = suggested
     if edited:
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
-    baseline = monitor.stored_baseline(constraints, None, read_run_state(run, _name_state(monitor)), suggested)
+    state = read_run_state(run, _name_state(monitor))
+    statistics = None
+    # Somebody may have removed the folder of states
+    if state is None and monitor.STATISTICS is not None:
+        statistics = read_document(run, monitor.STATISTICS)
+    baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     baseline = baseline.with_roles(_read_roles(run))
     source = partial(_read_rows_again, run, baseline.names, monitor, get_current_session())
     return _add_parts(baseline.with_source(source), run)

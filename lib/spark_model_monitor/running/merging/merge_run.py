@@ -411,32 +411,40 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
                 f"{request.max_quarantined_share}; they are in {quarantine}; {remedy}, or allow more with "
                 "--max-quarantined-share"
             )
+    counts = ledger.counts
+    are_apart = counts.captures and ledger.labels.ids and not (counts.labelled or counts.absent)
+    difference = _compare_spellings(window) if are_apart else ""
     # While labels may still come, an hour without any is no error
     if request.late_hours is not None:
+        if difference:
+            log.warning("no label has the id of a capture: %s", difference)
         return
-    if not ledger.counts.captures:
+    if not counts.captures:
         raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_format_window(request)}")
-    if not ledger.counts.labelled and not ledger.counts.absent:
+    if are_apart:
         raise BadInput(
-            f"none of {ledger.labels.ids:,} labels has the id of one of {ledger.counts.captures:,} captures"
-            f"{_format_window(request)}; {_compare_spellings(window)}"
+            f"none of {ledger.labels.ids:,} labels has the id of one of {counts.captures:,} captures{_format_window(request)}; "
+            + (difference or UNKNOWN_IDS)
         )
 
 
+UNKNOWN_IDS = (
+    "the eventId of a label has to be the capture's inferenceId, or its eventId where it has none; write "
+    "--late-labels P7D to wait for labels"
+)
+
+
 def _compare_spellings(window: _HourMerge) -> str:
-    """Why no label has the id of a capture, judged by the ids of the first files, and what to write."""
+    """How the ids of the first files of labels and captures differ if they are spelt otherwise; else empty."""
     label_ids: set[str | None] = set()
     for line in read_first_lines(window.engine, window.labels.stored_files[0]):
         label_ids.update(label.event_id for label in parse_label_line(line))
     capture_lines = read_first_lines(window.engine, window.captures.stored_files[0])
     capture_ids = {parse_captured_record(line).key for line in capture_lines}
     spellings = match_spellings(set(filter(None, label_ids)), set(filter(None, capture_ids)))
-    if spellings:
-        return f"ids differ in {describe_difference(spellings)} alone; write them alike"
-    return (
-        "the eventId of a label has to be the capture's inferenceId, or its eventId where it has none; write "
-        "--late-labels P7D to wait for labels"
-    )
+    if not spellings:
+        return ""
+    return f"ids differ in {describe_difference(spellings)} alone; write them alike"
 
 
 def _publish(
