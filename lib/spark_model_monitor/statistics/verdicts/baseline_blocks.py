@@ -9,7 +9,6 @@ Used by: `distribution/window_history.py` of data quality. Source: D4.8.
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from statistics import median
 
@@ -51,10 +50,11 @@ class ColumnBlocks:
     @cached_property
     def counts(self) -> Values:
         """The rows of each block with each value, shape (blocks, values)."""
-        shape = len(self.sizes), len(self.values)
-        cells = np.repeat(np.arange(len(self.sizes)), self.sizes) * len(self.values) + self.value_of_row
+        blocks = len(self.sizes)
+        values = len(self.values)
+        cells = np.repeat(np.arange(blocks), self.sizes) * values + self.value_of_row
         # With weights, counts are floats at once; most are 0, and converting them takes longer than counting
-        return np.bincount(cells, np.ones(len(cells)), math.prod(shape)).reshape(shape).astype(float, copy=False)
+        return np.asarray(np.bincount(cells, np.ones(cells.size), blocks * values).reshape(blocks, values), float)
 
     @cached_property
     def rows_of_value(self) -> Values:
@@ -66,7 +66,7 @@ class ColumnBlocks:
         total = float(sizes.sum())
         statistics = {"rows": sizes, "effective": sizes * (total - sizes) / total}
         rows = self.rows_of_value
-        for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
+        for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / total).items():
             differences, errors = compare_mean_scores(scores, rows, self.counts, sizes)
             statistics[name] = ratio_or_zero(differences, errors)
         names, counts = count_cells(self.counts, rows.cumsum(), self.values, self.frequent)

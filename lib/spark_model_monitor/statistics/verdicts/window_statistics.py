@@ -84,9 +84,7 @@ class StatisticChange:
         return self.field.rstrip("0123456789")
 
 
-def compare_numbers(
-    before: NumericDistribution, now: NumericDistribution, frequent: Values
-) -> tuple[StatisticChange, ...]:
+def compare_numbers(before: NumericDistribution, now: NumericDistribution, frequent: Values) -> list[StatisticChange]:
     """The changes of a numeric column. Neither side is empty. frequent: the reference's most frequent values."""
     pooled = now.cdf.pool_with(before.cdf)
     changes = compare_values(pooled.values, pooled.counts, frequent, before.error + now.error)
@@ -94,9 +92,9 @@ def compare_numbers(
     decimals = before.cdf.decimals
     counts_before, n = before.cdf.count_digits(decimals, is_exact=not before.error)
     counts_now, m = now.cdf.count_digits(decimals, is_exact=not now.error)
-    if not m:  # all numbers have more decimals
-        return tuple(changes)
-    return (*changes, *_compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m)))
+    if m:  # else all numbers have more decimals
+        changes += _compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m))
+    return changes
 
 
 def compare_values(
@@ -120,13 +118,14 @@ def compare_values(
     names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
     counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))
-    return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, sizes.tolist(), sketch_error / 2)]
+    changes += _compare_shares([*names, "largest"], counts_of_cells, sizes.tolist(), sketch_error / 2)
+    return changes
 
 
 def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> StatisticChange:
     """The change of the missing values. Each side: the numbers of missing values and of rows."""
-    counts = np.array([[before[0]], [now[0]]], float)
-    return _compare_shares(["missing"], counts, (before[1], now[1]))[0]
+    counts, rows = np.array([before, now], float).T
+    return _compare_shares(["missing"], counts[:, None], rows.tolist())[0]
 
 
 def score_missing(before: Values, n: Values, now: Values, m: Values) -> Values:
@@ -151,16 +150,17 @@ def count_cells(
     """
     quantiles = ranks.searchsorted(np.ceil(np.arange(1, 16) / 16 * ranks[-1])) + 1
     # Equal quantiles are one edge
-    edges = [*dict.fromkeys([0, *quantiles.tolist(), len(values)])]
+    edges = sorted({0, *quantiles.tolist(), len(values)})
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
     low, high = ranks.searchsorted(np.array([TAIL, 1 - TAIL]) * ranks[-1]).tolist()
     # A frequent value that doesn't occur ends where it starts
     starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left")]
     ends = [*edges[1:], low, len(values), *values.searchsorted(frequent, "right")]
-    # The rows before each value, and before the end
-    rows = np.zeros((len(counts), len(values) + 1))
-    counts.cumsum(axis=1, out=rows[:, 1:])
-    return names, rows[:, ends] - rows[:, starts]
+    # The rows before each start and end
+    cuts = sorted({*starts, *ends})
+    rows = np.zeros((len(counts), len(cuts)))
+    np.add.reduceat(counts, cuts[:-1], axis=1).cumsum(axis=1, out=rows[:, 1:])
+    return names, rows[:, np.searchsorted(cuts, ends)] - rows[:, np.searchsorted(cuts, starts)]
 
 
 def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
