@@ -25,7 +25,7 @@ import random_halves
 from sklearn import datasets
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
+from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_violated_features
 
 Change = Callable[[pd.Series, np.random.Generator], pd.Series]
 MIN_RIGHT = 0.95
@@ -181,11 +181,10 @@ def name_kind(frame: pd.DataFrame, column: str, kind: str, change: Change, rando
     if column not in bad:
         return "silent"
     states = {name: findings.current.state.feature(name) for name in bad if name}
-    from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
-
-    now = {name: create_distribution(state) for name, state in states.items()}
-    suspects = {suspect.name: suspect for suspect in list_suspects(states, {}, findings.baseline.distributions, now)}
-    guess = guess_mistake(suspects[column])
+    features = {
+        feature.name: feature for feature in list_violated_features(states, {}, findings.baseline.distributions)
+    }
+    guess = guess_mistake(features[column])
     return guess[0] if guess else None
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import Suspect, guess_mistake
+from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import ViolatedFeature, guess_mistake
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 
 from .comparisons import number_feature
@@ -143,7 +143,7 @@ CONVERSIONS = {
 def guess_numbers(before, now):
     """The guess for a column of numbers that is taken for violated."""
     distributions = [create_distribution(number_feature("x", values)) for values in (before, now)]
-    guess = guess_mistake(Suspect("x", *distributions, {}, {}))
+    guess = guess_mistake(ViolatedFeature("x", *distributions, {}, {}))
     return guess and guess[1]
 
 

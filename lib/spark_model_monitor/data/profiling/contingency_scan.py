@@ -235,6 +235,10 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     return sums.select(columns).rename_columns([*keys, *aggregated])
 
 
+TEXT_KINDS = (None, CellKind.TEXT, CellKind.OTHER)
+"""Declared kinds of columns whose values may be identified by their text; numbers and booleans never are."""
+
+
 @value_class(slots=False)
 class TypedCells:
     """A column's cells, in the same form as `TypedColumn` for Spark's columns.
@@ -259,11 +263,6 @@ class TypedCells:
     def text(self) -> pa.StringArray:
         """The cells as texts; null if missing."""
         return format_texts(self.source)
-
-    @property
-    def may_be_text(self) -> bool:
-        """Whether values may be identified by their text. Numbers and booleans never are."""
-        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
 def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
@@ -333,7 +332,7 @@ def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
         return cells.text
     # The key is a sum of flags, because a cell can equal a value as a text and as a number
     cell_match = np.zeros(len(cells), np.int64)
-    if cells.may_be_text:
+    if cells.declared in TEXT_KINDS:
         cell_match += CellMatch.SAME_TEXT * _match_texts(cells.text, column.texts)
     if cells.number is not None:
         cell_match += CellMatch.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)

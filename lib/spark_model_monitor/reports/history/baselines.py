@@ -139,7 +139,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     statistics: Document | None = None
     folder = constraints_folder
     # States are in the folder of the statistics, because constraints may have been moved
-    if monitor.STATISTICS is not None:
+    if monitor.STATISTICS:
         if statistics_path is None and monitor.FINDS_STATISTICS:
             statistics_path = _find_statistics(constraints_folder, monitor)
         folder = ""
@@ -193,7 +193,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, uses_edits: bool) 
     state = read_run_state(run, _name_state(monitor))
     statistics = None
     # Somebody may have removed the folder of states
-    if state is None and monitor.STATISTICS is not None:
+    if state is None and monitor.STATISTICS:
         statistics = read_document(run, monitor.STATISTICS)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     baseline = baseline.with_roles(_read_roles(run))

@@ -89,7 +89,6 @@ _window_option = partial(_declare_option, jobs=_WINDOW_JOBS)
 _column_option = partial(_analysis_option, analyses=_DATA_QUALITY_ANALYSIS)
 _window_column_option = partial(_monitoring_option, analyses=_DATA_QUALITY_ANALYSIS)
 _outcome_option = partial(_analysis_option, analyses=_MODEL_QUALITY_ANALYSIS)
-_prediction_option = partial(_analysis_option, analyses=_QUALITY_ANALYSES)
 _bias_option = partial(_analysis_option, analyses=_BIAS_ANALYSIS)
 _window_bias_option = partial(_monitoring_option, analyses=_BIAS_ANALYSIS)
 _window_attribution_option = partial(_monitoring_option, analyses=_EXPLAINABILITY_ANALYSIS)
@@ -434,7 +433,7 @@ class JobConfig(BaseModel):
     allow_second_scan: Switch = _column_option(initial=False, opposite="no_second_scan", needs=("checks",))
     """Allow a check that needs it to read the data a second time."""
 
-    positive_label: str | None = _prediction_option("LABEL", default="1 or true")
+    positive_label: str | None = _analysis_option("LABEL", analyses=_QUALITY_ANALYSES, default="1 or true")
     """Positive class of a binary problem."""
 
     tolerance: option_types.ToleranceRule | None = _outcome_option(default="interval, but none with --compat service")

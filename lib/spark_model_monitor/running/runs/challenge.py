@@ -51,7 +51,7 @@ from spark_model_monitor.monitors.model_quality.model_comparison import (
     find_disagreeing_segments,
     measure_disagreement,
 )
-from spark_model_monitor.monitors.model_quality.quality_page import create_trial_page, write_trial_verdict
+from spark_model_monitor.monitors.model_quality.trial_page import create_trial_page, write_trial_verdict
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.page_files import Report

@@ -27,6 +27,7 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     ROWS_COLUMN,
     SEGMENT_COLUMN,
     TEXT_COLUMN,
+    TEXT_KINDS,
     WIDTH_COLUMN,
     RowKind,
 )
@@ -63,11 +64,6 @@ class TypedColumn:
     number: Column | None
     text: Column
     declared: CellKind | None
-
-    @property
-    def may_be_text(self) -> bool:
-        """Whether values may be identified by their text. Numbers and booleans never are."""
-        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
 def type_column(value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool) -> TypedColumn:
@@ -115,7 +111,7 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         return cell.text
     # Each relation is one bit, so the sum of the flags stores all relations
     relations = []
-    if cell.may_be_text:
+    if cell.declared in TEXT_KINDS:
         relations.append((cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT))
     if cell.number is not None:
         relations.append((_is_configured_value(cell, column), CellMatch.SAME_NUMBER))

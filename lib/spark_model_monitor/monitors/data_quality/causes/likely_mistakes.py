@@ -1,7 +1,7 @@
-"""Guesses at the cause of a violated feature, as a person would make first: another unit, a shifted clock, a filled gap. Pure.
+"""Guesses which mistake is behind a violated feature: another unit, a shifted clock, filled gaps. Pure.
 
-A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like the result.
-Guesses are tried in order, the most specific first, and only for violated features.
+Each guess is a registered rule. It changes the baseline's values as the mistake would, and holds if the window's values look like
+the result. The rules are tried in the order of this module, the most specific first. `report.sentences` calls this.
 
 Source: D4.14.
 """
@@ -21,6 +21,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts.times import select_
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     align_distributions,
+    create_distribution,
 )
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.date_forms import read_dates
@@ -36,31 +37,41 @@ UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2
 
 THOUSANDS = (1e3, 1024.0, 1 / 1e3, 1 / 1024.0)
 
+
+@value_class
+class Conversion:
+    """A change of scale. words: how a sentence describes the converted numbers.
+
+    lowest_mean, highest_mean: of the baselines that it applies to; elsewhere a factor or a shift may look like it.
+    """
+
+    words: str
+    factor: float
+    offset: float = 0.0
+    lowest_mean: float = -math.inf
+    highest_mean: float = math.inf
+
+    def convert(self, values: Values) -> Values:
+        return self.factor * values + self.offset
+
+
+TEMPERATURES = (
+    Conversion("as if turned from °C to °F", 1.8, 32.0, -60.0, 60.0),
+    Conversion("as if turned from °F to °C", 1 / 1.8, -32 / 1.8, -76.0, 140.0),
+    Conversion("as if turned from °C to K", 1.0, 273.15, -60.0, 60.0),
+    Conversion("as if turned from K to °C", 1.0, -273.15, 213.15, 333.15),
+)
+
 # Factors that are recognised even if only some of the values have another unit
 OTHER_UNIT_FACTORS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0)
-CONVERSIONS = {
-    "as if turned from °C to °F": (1.8, 32.0),
-    "as if turned from °F to °C": (1 / 1.8, -32 / 1.8),
-    "as if turned from °C to K": (1.0, 273.15),
-    "as if turned from K to °C": (1.0, -273.15),
-}
-"""The factor and the offset of each conversion, by the words that describe the converted numbers."""
-
-TEMPERATURES = {
-    "as if turned from °C to °F": (-60.0, 60.0),
-    "as if turned from °F to °C": (-76.0, 140.0),
-    "as if turned from °C to K": (-60.0, 60.0),
-    "as if turned from K to °C": (213.15, 333.15),
-}
-"""The lowest and highest mean of a baseline that a conversion applies to; elsewhere a factor or a shift may look like one."""
-
-for _unit in OTHER_UNIT_FACTORS:
-    CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
-    CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
+CONVERSIONS = (
+    *TEMPERATURES,
+    *(Conversion(f"about {factor:,.0f} times a usual one", factor) for factor in OTHER_UNIT_FACTORS),
+    *(Conversion(f"about 1/{factor:,.0f} of a usual one", 1 / factor) for factor in OTHER_UNIT_FACTORS),
+)
 
 MIN_OTHER_UNIT_SHARE = 0.05  # smallest share of values in another unit
 MIN_OUTSIDE_NUMBERS = 30  # numbers outside the baseline's range that show their unit
-IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
@@ -73,6 +84,7 @@ END_TOLERANCE = 0.2  # of an hour: how far the ends of two samples may differ fr
 MAX_HOURS = 14  # the largest shift between two time zones
 HOURS_OF_DAY: Values = np.arange(24, dtype=np.float64)
 FEW_HOURS = 6  # numbers up to 23 are taken for hours of the day only with more distinct values than this
+FEW_VALUES = 6  # fewer distinct numbers fit any conversion
 
 CHANCE_GAP = 1.63  # 99 % of Kolmogorov-Smirnov gaps without a change are smaller, in units of sqrt(1/n + 1/m)
 MAX_UNEXPLAINED_SHARE = 0.4  # the largest gap that a guess may leave, as a share of the gap that it explains
@@ -93,7 +105,7 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 
 @value_class
-class Suspect:
+class ViolatedFeature:
     """A violated feature, in the baseline (before) and in the window (now).
 
     text_counts: the number of the window's cells by text. violated_features: the baseline's and the window's distribution of
@@ -130,61 +142,56 @@ GUESSES: Registry[Guess] = Registry("guess")
 
 
 def register_guess(name: str, *, takes: Literal["numbers", "categories"] | None = None) -> Callable[[Guess], Guess]:
-    """Decorator that enters a rule. takes: a member of the suspect that is the rule's second argument, and must not be None."""
+    """Decorator that enters a rule. takes: a member of the feature that is the rule's second argument, and must not be None."""
     return GUESSES.register(name, takes=takes)
 
 
-def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
+def guess_mistake(feature: ViolatedFeature) -> tuple[str, str] | None:
     """The first rule that holds, and its sentence."""
-    if min(suspect.baseline.rows, suspect.current.rows) < MIN_ROWS:
+    if min(feature.baseline.rows, feature.current.rows) < MIN_ROWS:
         return None
     for rule in GUESSES.values():
-        members = [getattr(suspect, rule.facts["takes"])] if rule.facts["takes"] else []
-        if None not in members and (sentence := rule(suspect, *members)):
+        members = [getattr(feature, rule.facts["takes"])] if rule.facts["takes"] else []
+        if None not in members and (sentence := rule(feature, *members)):
             return rule.name, sentence
     return None
 
 
-def list_suspects(
-    names: Mapping[str, FeatureProfile],
+def list_violated_features(
+    states: Mapping[str, FeatureProfile],
     baseline_states: Mapping[str, FeatureProfile],
     baseline: Mapping[str, FeatureDistribution],
-    current: Mapping[str, FeatureDistribution],
-) -> Iterator[Suspect]:
-    """The suspect of each violated feature.
+) -> Iterator[ViolatedFeature]:
+    """The violated features that the baseline has.
 
-    names: the window's states of the violated features, by name. baseline_states: the baseline's states, if available.
-    baseline, current: the distributions of the baseline and of the window.
+    states: the window's states of all violated features, by name. baseline_states: the baseline's states, if available.
+    baseline: the baseline's distributions.
     """
     # Both distributions in one precision, so that a value is the same value on both sides
     pairs = {
-        name: align_distributions(baseline[name], current[name])
-        for name in names
-        if name in baseline and name in current
+        name: align_distributions(baseline[name], create_distribution(state))
+        for name, state in states.items()
+        if name in baseline
     }
-    for name, (before_distribution, now_distribution) in pairs.items():
-        frequencies = names[name].frequencies
+    for name, pair in pairs.items():
+        frequencies = states[name].frequencies
+        text_counts: Mapping[str, int] = {}
+        if frequencies is not None:
+            text_counts = frequencies.counts
         ages = None
         if name in baseline_states:
-            ages = select_times(baseline_states[name], names[name], Ages)
-        yield Suspect(
-            name,
-            before_distribution,
-            now_distribution,
-            frequencies.counts if frequencies is not None else {},
-            pairs,
-            ages=ages,
-        )
+            ages = select_times(baseline_states[name], states[name], Ages)
+        yield ViolatedFeature(name, *pair, text_counts, pairs, ages=ages)
 
 
 @register_guess("frozen")
-def guess_frozen_value(suspect: Suspect) -> str | None:
+def guess_frozen_value(feature: ViolatedFeature) -> str | None:
     """All values are the same, where there were several values."""
-    numbers = suspect.numbers
-    counts = suspect.categories
+    numbers = feature.numbers
+    counts = feature.categories
     if numbers is not None and len(numbers[1].values) == 1 < len(numbers[0].values):
         value = "the same"
-        if suspect.shows_values:
+        if feature.shows_values:
             value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
     # A single new value is a new version rather than an old value that no longer changes
@@ -194,13 +201,13 @@ def guess_frozen_value(suspect: Suspect) -> str | None:
 
 
 @register_guess("decimal_comma")
-def guess_written_form(suspect: Suspect) -> str | None:
+def guess_written_form(feature: ViolatedFeature) -> str | None:
     """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
-    if not suspect.baseline.is_numeric or not suspect.text_counts:
+    if not feature.baseline.is_numeric or not feature.text_counts:
         return None
     # Only texts that aren't plain numbers
     texts = {
-        text.strip(): count for text, count in suspect.text_counts.items() if not PLAIN_NUMBER.fullmatch(text.strip())
+        text.strip(): count for text, count in feature.text_counts.items() if not PLAIN_NUMBER.fullmatch(text.strip())
     }
     commas = sum(count for text, count in texts.items() if COMMA.fullmatch(text))
     if commas > 0.5 * sum(texts.values()):
@@ -212,13 +219,16 @@ def guess_written_form(suspect: Suspect) -> str | None:
 
 
 @register_guess("time_form")
-def guess_time_form(suspect: Suspect) -> str | None:
+def guess_time_form(feature: ViolatedFeature) -> str | None:
     """Times are counted since 1970 where they were dates, or the other way."""
-    features = (suspect.baseline, suspect.current)
-    are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
+    distributions = (feature.baseline, feature.current)
+    are_counts = [
+        distribution.numbers is not None and distribution.list_values()[0] >= FIRST_SECOND
+        for distribution in distributions
+    ]
     are_dates = [
-        bool(feature.time_type) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
-        for feature in features
+        bool(distribution.time_type) or all(map(read_dates, list(distribution.categories or ("",))[:MIN_ROWS]))
+        for distribution in distributions
     ]
     if are_dates[0] and are_counts[1]:
         return "dates became seconds or milliseconds since 1970: does pandas' to_json write them, without date_format='iso'?"
@@ -228,13 +238,13 @@ def guess_time_form(suspect: Suspect) -> str | None:
 
 
 @register_guess("swapped")
-def guess_swapped_features(suspect: Suspect) -> str | None:
+def guess_swapped_features(feature: ViolatedFeature) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
-    counts = suspect.categories
+    counts = feature.categories
     # The feature itself is among them, and looks no more like itself than it does
-    for other_name, (other_before, other_now) in suspect.violated_features.items():
-        crossed_numbers = _get_numbers(other_before, suspect.current), _get_numbers(suspect.baseline, other_now)
-        straight_numbers = suspect.numbers, _get_numbers(other_before, other_now)
+    for other_name, (other_before, other_now) in feature.violated_features.items():
+        crossed_numbers = _get_numbers(other_before, feature.current), _get_numbers(feature.baseline, other_now)
+        straight_numbers = feature.numbers, _get_numbers(other_before, other_now)
         pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed_numbers, straight_numbers)]
         if all(len(pair) == 2 for pair in pairs):
             crossed_gap, straight_gap = (sum(_measure_gap(cdf[0].values, cdf) for cdf in pair) for pair in pairs)
@@ -254,7 +264,7 @@ def guess_swapped_features(suspect: Suspect) -> str | None:
 
 
 @register_guess("rounded", takes="numbers")
-def guess_rounding(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_rounding(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     for step in STEPS:
         scaled = [cdf.values / step for cdf in cdfs]
@@ -270,17 +280,17 @@ def guess_rounding(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("filled")
-def guess_filler(suspect: Suspect) -> str | None:
+def guess_filler(feature: ViolatedFeature) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
-    texts = [text for text in suspect.text_counts if FILLING_TEXT.fullmatch(text.strip())]
-    categories = suspect.baseline.categories or {}
-    share = sum(suspect.text_counts[text] for text in texts if text not in categories) / max(suspect.current.rows, 1)
+    texts = [text for text in feature.text_counts if FILLING_TEXT.fullmatch(text.strip())]
+    categories = feature.baseline.categories or {}
+    share = sum(feature.text_counts[text] for text in texts if text not in categories) / max(feature.current.rows, 1)
     if texts and share >= MIN_EFFECT:
         return f"{format_percent(share)} of the values are a text that is written for missing ones"
-    numbers = suspect.numbers
+    numbers = feature.numbers
     if numbers is None or len(numbers[0].values) <= 2:
         return None
-    share_filled = suspect.current.completeness - suspect.baseline.completeness
+    share_filled = feature.current.completeness - feature.baseline.completeness
     for value in FILLERS:
         share_before, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
@@ -289,7 +299,7 @@ def guess_filler(suspect: Suspect) -> str | None:
             share_filled > 0.5 * (share_now - share_before) or (is_new and not share_before)
         ):
             continue
-        if not suspect.shows_values:
+        if not feature.shows_values:
             return "a value that is written for missing ones?"
         shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
         return f"{format_number(value)} is in {shares}: written for missing ones?"
@@ -297,14 +307,14 @@ def guess_filler(suspect: Suspect) -> str | None:
 
 
 @register_guess("clock")
-def guess_shifted_clock(suspect: Suspect) -> str | None:
+def guess_shifted_clock(feature: ViolatedFeature) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     direction = "older"
     opposite = "younger"
     hours = None
-    if suspect.ages is not None:
-        hours = _find_hours_older(*suspect.ages)
-    numbers = suspect.numbers
+    if feature.ages is not None:
+        hours = _find_hours_older(*feature.ages)
+    numbers = feature.numbers
     if hours is None and numbers is not None:
         # Whole numbers up to 23 are hours of the day, others may be times
         are_hours = [np.isin(cdf.values, HOURS_OF_DAY).all() for cdf in numbers]
@@ -369,7 +379,7 @@ def _find_hours_older(baseline: Ages, current: Ages) -> int | None:
 
 
 @register_guess("sign", takes="numbers")
-def guess_sign_change(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_sign_change(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
     baseline, current = cdfs
     if _is_explained_by(-baseline.values, cdfs, MAX_UNEXPLAINED_SWAP):
@@ -380,7 +390,7 @@ def guess_sign_change(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("factor", takes="numbers")
-def guess_unit_factor(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_unit_factor(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
     unit = find_unit_factor(*cdfs)
     if unit is None:
@@ -397,10 +407,10 @@ def guess_unit_factor(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("converted", takes="numbers")
-def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
+def guess_conversion(feature: ViolatedFeature, numbers: Sides) -> str | None:
     """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
     baseline, current = numbers
-    if len(baseline.values) < FEW_HOURS:  # a few numbers fit any conversion
+    if len(baseline.values) < FEW_VALUES:
         return None
     points = np.concatenate((baseline.values, current.values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
@@ -408,9 +418,9 @@ def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
     change = current.shares_at(points) - shares_before
     largest = float(np.abs(change).max())
 
-    def fit_part(factor: float, offset: float) -> tuple[float, float]:
+    def fit_part(conversion: Conversion) -> tuple[float, float]:
         """The gap that a conversion leaves, and the part of the window that is converted, fitted by least squares."""
-        after = StepCdf(factor * baseline.values + offset, baseline.cumulative)
+        after = StepCdf(conversion.convert(baseline.values), baseline.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
         converted_share = 0.0
@@ -424,20 +434,19 @@ def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
     if float(np.abs(gaps_of_values).max()) >= MIN_SHARE_OF_ONE_VALUE * largest:
         return None
 
-    conversion = _find_conversion(baseline, CONVERSIONS, fit_part)
+    fit = _find_conversion(baseline, CONVERSIONS, fit_part)
     noise = _estimate_noise(baseline.total, current.total)
-    if conversion is None or largest <= noise or conversion.converted_share < MIN_OTHER_UNIT_SHARE:
+    if fit is None or largest <= noise or fit.converted_share < MIN_OTHER_UNIT_SHARE:
         return None
-    if conversion.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
+    if fit.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
         return None
-    factor, offset = CONVERSIONS[conversion.name]
-    if _is_explained_by(factor * baseline.values + offset, numbers):
-        return f"all of them are {conversion.name}: another unit?"
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
+    if _is_explained_by(fit.conversion.convert(baseline.values), numbers):
+        return f"all of them are {fit.conversion.words}: another unit?"
+    return fit.describe()
 
 
 @register_guess("converted_in_few_rows", takes="numbers")
-def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
+def guess_conversion_of_few_rows(feature: ViolatedFeature, numbers: Sides) -> str | None:
     """The numbers outside the baseline's range are on another scale of temperature."""
     baseline, current = numbers
     low, high = baseline.values[[0, -1]].tolist()
@@ -446,60 +455,64 @@ def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None
         return cdf.select((cdf.values < low) | (cdf.values > high))
 
     outside = choose_outside(current)
-    if outside.total < MIN_OUTSIDE_NUMBERS or len(baseline.values) < FEW_HOURS:
+    if outside.total < MIN_OUTSIDE_NUMBERS or len(baseline.values) < FEW_VALUES:
         return None
 
     # The baseline has numbers outside of its range, too, once it is converted
-    def fit_outside(factor: float, offset: float) -> tuple[float, float]:
+    def fit_outside(conversion: Conversion) -> tuple[float, float]:
         """The gap between the window's outside numbers and the converted baseline's, and the part of the window converted."""
-        converted = choose_outside(StepCdf(factor * baseline.values + offset, baseline.cumulative))
+        converted = choose_outside(StepCdf(conversion.convert(baseline.values), baseline.cumulative))
         if converted.total < MIN_OUTSIDE_NUMBERS:
             return math.inf, 0.0
         converted_share = outside.total / current.total / (converted.total / baseline.total)
         return _measure_gap(converted.values, (converted, outside)), converted_share
 
-    conversion = _find_conversion(baseline, TEMPERATURES, fit_outside)
-    if conversion is None or conversion.gap > _estimate_noise(baseline.total, outside.total):
+    fit = _find_conversion(baseline, TEMPERATURES, fit_outside)
+    if fit is None or fit.gap > _estimate_noise(baseline.total, outside.total):
         return None
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
+    return fit.describe()
 
 
-class Conversion(NamedTuple):
-    """A fitted conversion: the gap that it leaves, the part of the numbers that is converted, and its name."""
+class FittedConversion(NamedTuple):
+    """A conversion, the gap that it leaves, and the part of the numbers that is converted."""
 
     gap: float
     converted_share: float
-    name: str
+    conversion: Conversion
+
+    def describe(self) -> str:
+        share = format_percent(round(self.converted_share, 2))
+        return f"about {share} of them are {self.conversion.words}: another unit in some rows?"
 
 
 def _find_conversion(
-    baseline: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
-) -> Conversion | None:
+    baseline: StepCdf, conversions: Iterable[Conversion], fit: Callable[[Conversion], tuple[float, float]]
+) -> FittedConversion | None:
     """The conversion that leaves the smallest gap; None if a plain factor or shift leaves a smaller one.
 
     Temperatures are converted only if the baseline's mean is a plausible temperature.
     """
     mean, _ = baseline.compute_mean_and_deviation()
-    fits = []
-    for name in names:
-        lowest, highest = TEMPERATURES.get(name, (-math.inf, math.inf))
-        if lowest <= mean <= highest:
-            fits.append(Conversion(*fit(*CONVERSIONS[name]), name))
+    fits = [
+        FittedConversion(*fit(conversion), conversion)
+        for conversion in conversions
+        if conversion.lowest_mean <= mean <= conversion.highest_mean
+    ]
     if not fits:
         return None
-    best_conversion = min(fits)
-    factor, offset = CONVERSIONS[best_conversion.name]
-    if offset and mean:
+    best_fit = min(fits, key=lambda fitted: (fitted.gap, fitted.converted_share, fitted.conversion.words))
+    conversion = best_fit.conversion
+    if conversion.offset and mean:
         # A factor, or a shift, that moves the mean about as far must not explain more
-        shift = (factor - 1) * mean + offset
+        shift = (conversion.factor - 1) * mean + conversion.offset
         alternatives = [(1 + shift / mean, 0.0), (1.0, 0.9 * shift), (1.0, 1.1 * shift)]
-        if any(fit(*alternative)[0] < best_conversion.gap for alternative in alternatives):
+        if any(fit(Conversion("", *alternative))[0] < best_fit.gap for alternative in alternatives):
             return None
-    return best_conversion
+    return best_fit
 
 
 @register_guess("clipped", takes="numbers")
-def guess_clipping(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_clipping(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
     baseline, current = cdfs
     if len(current.values) <= 2:
@@ -522,25 +535,27 @@ def guess_clipping(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("held", takes="numbers")
-def guess_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_held_value(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
-    if not cdfs[0].total > len(cdfs[1].values) > 2:
+    baseline, current = cdfs
+    num_values = len(current.values)
+    if not baseline.total > num_values > 2:
         return None
-    index = int(cdfs[1].counts.argmax())
-    value = float(cdfs[1].values[index])
+    index = int(current.counts.argmax())
+    value = float(current.values[index])
     share_before, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
-    largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # the most frequent value's share
-    if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, len(cdfs[1].values) - 1):
+    largest_before = float(baseline.counts.max() / baseline.total)  # the most frequent value's share
+    if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, num_values - 1):
         return None
     value_in_words = "one value"
-    if suspect.shows_values:
+    if feature.shows_values:
         value_in_words = format_number(value, VALUE_DIGITS)
     shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
     return f"{value_in_words} is in {shares}: held, or repeated?"
 
 
 @register_guess("spelling", takes="categories")
-def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_spelling(feature: ViolatedFeature, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     baseline, current = counts
     new_counts = _select_new_values(baseline, current)
@@ -548,7 +563,7 @@ def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) 
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
-    if suspect.shows_values:
+    if feature.shows_values:
         name = new_counts.most_common(1)[0][0]
         written = [text for text in baseline if fold_spelling(text) == fold_spelling(name)]
         if written:
@@ -559,7 +574,7 @@ def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) 
 
 
 @register_guess("truncated", takes="categories")
-def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_truncation(feature: ViolatedFeature, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are beginnings of the baseline's texts, cut at the same length."""
     baseline, current = counts
     max_length = max(map(len, current))
@@ -581,9 +596,9 @@ def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]
 
 
 @register_guess("renamed", takes="categories")
-def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_renamed_value(feature: ViolatedFeature, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
-    if suspect.baseline.time_type:
+    if feature.baseline.time_type:
         return None
     baseline, current = counts
     n = baseline.total()
@@ -604,7 +619,7 @@ def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[st
     if len(pairs) > 1:
         return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
     (name_gone, _), (name_new, _) = pairs[0]
-    if suspect.shows_values:
+    if feature.shows_values:
         return f"{name_gone!r}, which is gone, was as frequent as {name_new!r} is: another name?"
     return "a value that is gone was as frequent as a new one is: another name?"
 
@@ -617,16 +632,17 @@ def find_unit_factor(baseline: StepCdf, current: StepCdf) -> float | None:
     cdfs = _drop_infinite(baseline, current)
     if cdfs is None:
         return None
+    numbers_before = cdfs[0].values
     mean, deviation = cdfs[0].compute_mean_and_deviation()
     is_centred = abs(mean) < 0.5 * deviation
     # Around zero, only large factors count, and factors with which the same values recur
     units = [
         unit
         for unit in (*UNITS, *(1 / unit for unit in UNITS))
-        if not is_centred or not 0.2 < unit < 5 or _has_known_values(cdfs[0].values * unit, cdfs[1].values)
+        if not is_centred or not 0.2 < unit < 5 or _has_known_values(numbers_before * unit, cdfs[1].values)
     ]
-    _, unit = min((_measure_gap(cdfs[0].values * unit, cdfs), unit) for unit in units)
-    if _is_explained_by(cdfs[0].values * unit, cdfs):
+    _, unit = min((_measure_gap(numbers_before * unit, cdfs), unit) for unit in units)
+    if _is_explained_by(numbers_before * unit, cdfs):
         return unit
     return None
 

@@ -120,21 +120,20 @@ def _guess_mistakes(
             violated_features[check_result.feature] = features[check_result.feature]
     if not violated_features:
         return {}
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_violated_features
 
-    current = {name: create_distribution(feature) for name, feature in violated_features.items()}
     baseline_features = {}
     if baseline.profile is not None:
         baseline_features = baseline.profile.by_name
     # Sentences may name values only if there are few
     guesses = {}
-    for suspect in list_suspects(violated_features, baseline_features, baseline.distributions, current):
-        num_categories = max(len(suspect.baseline.categories or ()), len(suspect.current.categories or ()))
+    for feature in list_violated_features(violated_features, baseline_features, baseline.distributions):
+        num_categories = max(len(feature.baseline.categories or ()), len(feature.current.categories or ()))
         is_listed = num_categories <= max_domain_size
-        guess = guess_mistake(replace(suspect, shows_values=is_listed and not hide_values))
+        guess = guess_mistake(replace(feature, shows_values=is_listed and not hide_values))
         if guess:
             _, words = guess
-            guesses[suspect.name] = words
+            guesses[feature.name] = words
     return guesses
 
 
