@@ -26,6 +26,7 @@ def orders(seed):
             "steps": np.where(random.random(ROWS) < 0.4, 1, random.integers(-4, 25, ROWS) / 2),
             "plan": random.choice(PLANS, ROWS, p=[0.5, 0.3, 0.2]),
             "code": np.where(random.random(ROWS) < 0.4, 999, random.normal(700, 90, ROWS)),
+            "listed": random.choice([0.99, 4.99, 9.99, 19.99, 49.0, 99.0], ROWS, p=[0.2, 0.2, 0.25, 0.15, 0.1, 0.1]),
         }
     )
 
@@ -49,6 +50,9 @@ def guessed(baseline, column, change, **monitor):
     [
         pytest.param(
             "price", lambda x: x * 100, "all of them are about 100 times a usual one: another unit?", id="cents"
+        ),
+        pytest.param(
+            "listed", lambda x: x * 100, "times a usual one: another unit?", id="cents, of which some are 999"
         ),
         pytest.param("price", lambda x: x * 0.45359237, "1/2.205 of a usual one", id="pounds"),
         pytest.param("price", lambda x: x / 1024, "1/1,024 of a usual one", id="kibibytes"),

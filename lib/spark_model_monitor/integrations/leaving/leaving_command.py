@@ -51,7 +51,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
 
     Raises BadConfiguration if there is no schedule, BadInput if the account does not answer.
     """
-    folder = Path(request.folder)
+    folder = Path(request.folder).absolute()  # cron starts elsewhere
     # Prices are read first, so that an error in them shows before hours of replays
     prices = None
     if request.prices is not None:

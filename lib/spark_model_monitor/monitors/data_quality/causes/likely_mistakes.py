@@ -279,33 +279,6 @@ def guess_rounding(feature: ViolatedFeature, cdfs: Sides) -> str | None:
     return None
 
 
-@register_guess("filled")
-def guess_filler(feature: ViolatedFeature) -> str | None:
-    """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
-    texts = [text for text in feature.text_counts if FILLING_TEXT.fullmatch(text.strip())]
-    categories = feature.baseline.categories or {}
-    share = sum(feature.text_counts[text] for text in texts if text not in categories) / max(feature.current.rows, 1)
-    if texts and share >= MIN_EFFECT:
-        return f"{format_percent(share)} of the values are a text that is written for missing ones"
-    numbers = feature.numbers
-    if numbers is None or len(numbers[0].values) <= 2:
-        return None
-    share_filled = feature.current.completeness - feature.baseline.completeness
-    for value in FILLERS:
-        share_before, share_now = (_compute_value_share(number, value) for number in numbers)
-        is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
-        is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # else its sign may have changed
-        if share_now - share_before < MIN_EFFECT or not (
-            share_filled > 0.5 * (share_now - share_before) or (is_new and not share_before)
-        ):
-            continue
-        if not feature.shows_values:
-            return "a value that is written for missing ones?"
-        shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
-        return f"{format_number(value)} is in {shares}: written for missing ones?"
-    return None
-
-
 @register_guess("clock")
 def guess_shifted_clock(feature: ViolatedFeature) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
@@ -443,6 +416,33 @@ def guess_conversion(feature: ViolatedFeature, numbers: Sides) -> str | None:
     if _is_explained_by(fit.conversion.convert(baseline.values), numbers):
         return f"all of them are {fit.conversion.words}: another unit?"
     return fit.describe()
+
+
+@register_guess("filled")
+def guess_filler(feature: ViolatedFeature) -> str | None:
+    """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
+    texts = [text for text in feature.text_counts if FILLING_TEXT.fullmatch(text.strip())]
+    categories = feature.baseline.categories or {}
+    share = sum(feature.text_counts[text] for text in texts if text not in categories) / max(feature.current.rows, 1)
+    if texts and share >= MIN_EFFECT:
+        return f"{format_percent(share)} of the values are a text that is written for missing ones"
+    numbers = feature.numbers
+    if numbers is None or len(numbers[0].values) <= 2:
+        return None
+    share_filled = feature.current.completeness - feature.baseline.completeness
+    for value in FILLERS:
+        share_before, share_now = (_compute_value_share(number, value) for number in numbers)
+        is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
+        is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # else its sign may have changed
+        if share_now - share_before < MIN_EFFECT or not (
+            share_filled > 0.5 * (share_now - share_before) or (is_new and not share_before)
+        ):
+            continue
+        if not feature.shows_values:
+            return "a value that is written for missing ones?"
+        shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
+        return f"{format_number(value)} is in {shares}: written for missing ones?"
+    return None
 
 
 @register_guess("converted_in_few_rows", takes="numbers")
