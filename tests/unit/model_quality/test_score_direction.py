@@ -40,7 +40,7 @@ def area(plan, labels, predictions, scores, **choices):
 
 def contradicts_predictions(plan, labels, predictions, scores):
     state = make_outcomes(plan, labels, predictions, scores)
-    sentence = describe_reversed_score(build_evidence(state), "", has_predictions=True)
+    sentence = describe_reversed_score(build_evidence(state), has_predictions=True, is_window=False)
     return sentence is not None and sentence.startswith("score and prediction")
 
 
@@ -119,7 +119,10 @@ def test_where_predictions_say_nothing_a_baseline_whose_labels_contradict_the_sc
     ],
 )
 @pytest.mark.parametrize("with_predictions", [True, False], ids=["predicted", "scores"])
-def test_a_window_whose_score_is_reversed_is_a_violation_with_a_hint(is_reversed, statuses, sentence, with_predictions):
+@pytest.mark.parametrize("of_labels", [True, False], ids=["labels", "scores"])
+def test_a_window_whose_score_or_label_is_reversed_is_a_violation_with_a_hint(
+    is_reversed, statuses, sentence, with_predictions, of_labels
+):
     plan = replace(SCORED, with_predictions=with_predictions)
     labels, predictions, scores = score_rows(("0", "1"), rows=2000)
     # The baseline as a window reads it: its documents and its state
@@ -128,8 +131,12 @@ def test_a_window_whose_score_is_reversed_is_a_violation_with_a_hint(is_reversed
     documents = monitor.documents(judgement.sample.state, judgement.sample.metrics)
     baseline = monitor.stored_baseline(documents[1], documents[0], judgement.sample.state)
 
-    # Only the score of the window is another one
-    state = make_outcomes(plan, labels, predictions, 1 - scores if is_reversed else scores)
+    # Only the score or the label of the window is another one
+    if is_reversed and of_labels:
+        labels = ["1" if label == "0" else "0" for label in labels]
+    elif is_reversed:
+        scores = 1 - scores
+    state = make_outcomes(plan, labels, predictions, scores)
     window = monitor.judge(Sample(state, monitor.metrics(state)), baseline)
 
     assert {check_result.status for check_result in window.results if check_result.metric == "auc"} == statuses

@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import rmse
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_page import create_page
-from spark_model_monitor.monitors.model_quality.score_direction import INVERTED, OTHER_CLASS, describe_reversed_score
+from spark_model_monitor.monitors.model_quality.score_direction import describe_reversed_score
 from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
@@ -234,9 +234,8 @@ class QualityJudgement(MetricJudgement):
             return mistake
         if not isinstance(evidence, BinaryEvidence):
             return None
-        # A baseline has fixed which class is positive
-        remedy = OTHER_CLASS if self.baseline is None else INVERTED
-        return describe_reversed_score(evidence, remedy, has_predictions=has_predictions)
+        is_window = self.baseline is not None
+        return describe_reversed_score(evidence, has_predictions=has_predictions, is_window=is_window)
 
     def _describe_group_names(self) -> str | None:
         """What is wrong with the names of groups; None if nothing is, or if no column names groups."""

@@ -31,12 +31,12 @@ OTHER_CLASS = (
 )
 
 
-def describe_reversed_score(evidence: BinaryEvidence, remedy: str, *, has_predictions: bool) -> str | None:
+def describe_reversed_score(evidence: BinaryEvidence, *, has_predictions: bool, is_window: bool) -> str | None:
     """What shows that the score is of the other class: nearly all predictions, whatever the threshold is; or clearly the
-    labels, if there are no predictions that show its direction. None if nothing does.
+    labels, in a window, or if there are no predictions that show its direction. None if nothing does.
 
-    remedy: ends the sentence. has_predictions: whether the model's own predictions are known; otherwise predictions follow
-        from the score.
+    has_predictions: whether the model's own predictions are known; otherwise predictions follow from the score. is_window:
+        whether a baseline has fixed which class is positive.
 
     The number of rows that a threshold leaves unexplained is compared with the rarer prediction. With a threshold of .95, for
     example, few rows are predicted positive, and a threshold that predicts none would explain all other rows.
@@ -44,6 +44,7 @@ def describe_reversed_score(evidence: BinaryEvidence, remedy: str, *, has_predic
     scores = evidence.scores
     if scores is None:
         return None
+    remedy = INVERTED if is_window else OTHER_CLASS
     predicted = evidence.matrix[:, 1]
     # The number of rows with the prediction that is made less often
     predicted_positive = float(predicted.sum())
@@ -61,7 +62,7 @@ def describe_reversed_score(evidence: BinaryEvidence, remedy: str, *, has_predic
             )
     negatives = float(scores.negatives.sum())
     positives = float(scores.positives.sum())
-    if not negatives or not positives or (has_predictions and rarer_rows >= MIN_PREDICTIONS):
+    if not negatives or not positives or (has_predictions and not is_window and rarer_rows >= MIN_PREDICTIONS):
         return None
     area = area_under_roc(scores)
     # Standard error of the Mann-Whitney statistic (Mann and Whitney 1947)
