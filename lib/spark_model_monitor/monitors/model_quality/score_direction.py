@@ -24,7 +24,7 @@ MIN_PREDICTIONS = 9  # with fewer rows of the rarer prediction, predictions don'
 MAX_REVERSED_AREA = 0.35  # maximum area under the ROC curve of a reversed score; a weak model has about 0.5
 MIN_ERRORS_BELOW = 5.0  # a score counts as reversed if its area is this many standard errors below 0.5
 
-INVERTED = "so the score, or the class, may be inverted"
+INVERTED = "so the score or the labels may be inverted"
 OTHER_CLASS = (
     "so it is the score of the other class; write --positive-label with the class that the score is of, or give the score of "
     "the positive class as probability_attribute; --compat service measures it as it is"
