@@ -138,12 +138,7 @@ class CaptureWriter:
             )
         elif threads:
             counts = self.counts
-            log.info(
-                "captured %s of %s requests, dropped %s",
-                f"{counts.recorded:,}",
-                f"{counts.begun:,}",
-                f"{counts.dropped:,}",
-            )
+            log.info(f"captured {counts.recorded:,} of {counts.begun:,} requests, dropped {counts.dropped:,}")
 
     @property
     def counts(self) -> CaptureCounts:

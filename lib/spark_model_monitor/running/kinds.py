@@ -225,11 +225,8 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     engine.find_implementation(prepare_for_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
-        "found %d features in %d files, %s bytes, %.1f s",
-        len(dataset.names),
-        len(dataset.files),
-        f"{size:,}",
-        time.monotonic() - started,
+        f"found {len(dataset.names)} features in {len(dataset.files)} files, {size:,} bytes, "
+        f"{time.monotonic() - started:.1f} s"
     )
     return dataset
 

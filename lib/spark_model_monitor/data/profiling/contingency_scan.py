@@ -114,12 +114,7 @@ def count_rows(
     row_counts = build_row_counts(row_kinds, reasons)
     accepted = [row for row in row_kinds if row[REFUSED_COLUMN] == 0]
     state = build_contingency(accepted, plan)
-    log.info(
-        "counted %s rows by %s kinds, %.1f s",
-        f"{row_counts.kept:,}",
-        f"{len(accepted):,}",
-        time.monotonic() - start_time,
-    )
+    log.info(f"counted {row_counts.kept:,} rows by {len(accepted):,} kinds, {time.monotonic() - start_time:.1f} s")
     return state, row_counts
 
 

@@ -231,5 +231,5 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, max_partition_count: in
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     runs = states.get(RowRuns.KIND, RowRuns())
-    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - start_time)
+    log.info(f"scanned {rows.kept:,} outcomes, {time.monotonic() - start_time:.1f} s")
     return OutcomeScan(outcomes, rows, runs)

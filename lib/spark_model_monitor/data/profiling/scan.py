@@ -145,7 +145,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE_PLAN, counted: frozens
     for name, column in zip(source.names, columns, strict=True):
         profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
 
-    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - start_time)
+    log.info(f"scanned {rows.kept:,} rows x {features} columns, {time.monotonic() - start_time:.1f} s")
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # Requests are None, not 0, if the source has no captures
     captured_requests = requests if requests and requests.count else None

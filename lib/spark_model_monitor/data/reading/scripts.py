@@ -340,7 +340,7 @@ def process_lines(
         rows.release()
         raise ScriptFailed(f"{SCRIPT_FAILED} {num_failures:,} of {records.total():,} records failed: {problems}")
     if num_failures:
-        log.warning("the preprocessor script failed on %s records: %s", f"{num_failures:,}", problems)
+        log.warning(f"the preprocessor script failed on {num_failures:,} records: {problems}")
     # The columns are the names of all rows, sorted as in the service
     names = tuple(sorted(rows_by_name))
     if not names:

@@ -318,12 +318,8 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     for group, flips in zip(tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest_size:
             log.warning(
-                "flip test of facet %r by sample: %s of %s rows and %s of %s others",
-                group.sensitive.column.name,
-                f"{flips.tested:,}",
-                f"{group.size:,}",
-                f"{flips.neighbours:,}",
-                f"{group.rest_size:,}",
+                f"flip test of facet {group.sensitive.column.name!r} by sample: {flips.tested:,} of "
+                f"{group.size:,} rows and {flips.neighbours:,} of {group.rest_size:,} others"
             )
     return dict(zip(tested, flip_tests, strict=True))
 

@@ -324,9 +324,7 @@ def flip_test(
         return "FlipTest does not support missing values"
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
-        "tested %s rows for flips, %.1f s",
-        f"{sum(counts.tested for counts in flip_tests):,}",
-        time.monotonic() - started,
+        f"tested {sum(counts.tested for counts in flip_tests):,} rows for flips, {time.monotonic() - started:.1f} s"
     )
     return flip_tests
 

@@ -234,7 +234,7 @@ def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     shap = rows.measures.shap
     cells = convert_to_cells(sample, names, numeric)
     baseline_rows = cluster_baseline_rows(cells, numeric, shap.num_clusters, shap.seed or 0)
-    log.info("made %d baseline rows of %s, %.1f s", len(baseline_rows), f"{len(sample[0]):,}", time.monotonic() - began)
+    log.info(f"made {len(baseline_rows)} baseline rows of {len(sample[0]):,}, {time.monotonic() - began:.1f} s")
     return numeric, baseline_rows
 
 
@@ -320,11 +320,8 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, shows_messages: bool
         log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
     else:
         log.info(
-            "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
-            flavour,
-            f"{1 / max(seconds, 1e-9):,.0f}",
-            f"{calls:,}",
-            calls * seconds,
+            f"the model ({flavour}) answers {1 / max(seconds, 1e-9):,.0f} rows a second on one core; "
+            f"up to {calls:,} rows are asked for each row, {calls * seconds:.4f} s"
         )
     expected: list[float] = probe_result["expected"]
     return expected
@@ -343,7 +340,7 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
     assert isinstance(state, Attributions)  # executors return these kinds of state
     assert isinstance(counted, RowCounts)
     seconds = time.monotonic() - began
-    log.info("explained %s rows, %s of them exactly, %.1f s", f"{state.count:,}", f"{state.exact:,}", seconds)
+    log.info(f"explained {state.count:,} rows, {state.exact:,} of them exactly, {seconds:.1f} s")
     return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
 
 

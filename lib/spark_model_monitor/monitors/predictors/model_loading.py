@@ -218,7 +218,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
         if model.flavour == "http":
             # The log shows the address without user name, password and query
             url = urlsplit(model.name)
-            log.info("model: %s, asked over HTTP", f"{url.scheme}://{url.hostname}{url.path}")
+            log.info(f"model: {url.scheme}://{url.hostname}{url.path}, asked over HTTP")
         else:
             log.info("model: %s, imported from %s", model.name, getattr(model.function, "__module__", "nowhere"))
         return model.content
@@ -230,7 +230,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
             f"model_sha256 is {model.sha256}, and {model.name} has {digest}; it is not loaded: name the file that was meant, "
             "or its digest"
         )
-    log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
+    log.info(f"model: {model.name}, {len(content):,} bytes, sha256 {digest}, loaded as {model.flavour}")
     # A damaged file may crash the process that loads it, so another process tries first, once for each content
     if digest not in _tested_digests and not model.runs_code:
         require_loadable(model.name, content, partial(_load_content, replace(model, content=b"")))

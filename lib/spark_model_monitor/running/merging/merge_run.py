@@ -393,12 +393,12 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
         ("labels", ledger.labels.refused, ledger.labels.read),
     )
     for reason, left_out in ledger.not_in_log.items():
-        log.warning("left out %s of %s records of the log: %s", f"{left_out:,}", f"{ledger.captures_read:,}", reason)
+        log.warning(f"left out {left_out:,} of {ledger.captures_read:,} records of the log: {reason}")
     for name, reasons, read in accounts:
         count = sum(reasons.values())
         texts = ", ".join(f"{number:,} {reason.text}" for reason, number in reasons.items())
         if count:
-            log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
+            log.warning(f"refused {count:,} of {read:,} {name}: {texts}; they are in {quarantine}")
         if count > request.max_quarantined_share * read:
             remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
@@ -494,15 +494,11 @@ def _log_merge(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
     counts = ledger.counts
     labels = ledger.labels
     log.info(
-        "matched %s of %s captures (coverage %.4f); %s labels read, %s without capture, %s duplicates",
-        f"{counts.labelled:,}",
-        f"{counts.captures:,}",
-        counts.share,
-        f"{labels.read:,}",
-        f"{ledger.labels_without_capture:,}",
-        f"{labels.repeated + labels.contradicted:,}",
+        f"matched {counts.labelled:,} of {counts.captures:,} captures (coverage {counts.share:.4f}); "
+        f"{labels.read:,} labels read, {ledger.labels_without_capture:,} without capture, "
+        f"{labels.repeated + labels.contradicted:,} duplicates"
     )
     for repair, count in labels.repaired.items():
-        log.warning("repaired %s labels %s", f"{count:,}", repair.text)
+        log.warning(f"repaired {count:,} labels {repair.text}")
     if restated:
         log.info("restated %d hours, the first is %s", len(restated), restated[0].hour.path)

@@ -145,7 +145,7 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
     else:
         folders = {}
     journal = _open_journal(config)
-    log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
+    log.info(f"found {len(windows):,} windows and {len(folders):,} reports")
 
     # Both verdicts on each window, one window after the other, and the report of its hour
     rows = []
@@ -161,7 +161,7 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
             rows.append(ReplayedWindow(window, service, default, report, folder))
             if len(rows) % WINDOWS_PER_LOG_LINE == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
-                log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
+                log.info(f"replayed {len(rows):,} of {len(windows):,} windows, {seconds:.1f} s")
     return Certificate(
         rows, reports is not None, _read_types(baseline), tuple(folders[hour] for hour in sorted(folders))
     )

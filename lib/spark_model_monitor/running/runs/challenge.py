@@ -272,7 +272,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     metric_differences = tuple(
         sorted(comparison.differences.values(), key=lambda difference: difference.name != metric)
     )
-    log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    log.info(f"{verdict.value} after {comparison.rows:,} rows: {reason}")
     # How the requests to both models differ, if each had its own
     unfair_differences: tuple[str, ...] = ()
     if not is_shadow:

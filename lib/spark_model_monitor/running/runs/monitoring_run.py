@@ -472,9 +472,9 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) ->
             raise errors.ScriptFailed(f"{errors.SCRIPT_FAILED} {sentence}")
         raise errors.BadInput(sentence)
     for reason, count in ledger.not_in_log.items():
-        log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
+        log.warning(f"left out {count:,} of {ledger.read:,} records of the log: {reason}")
     if ledger.quarantined:
-        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
+        log.warning(f"refused {ledger.quarantined:,} of {ledger.read:,} records ({reasons}){where}")
     # Checked last: if many were refused, that is the reason to report
     if not ledger.kept:
         in_file = ""

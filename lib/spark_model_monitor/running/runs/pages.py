@@ -85,9 +85,8 @@ def warn_of_nan_texts(profile: Profile) -> None:
     if len(names) == 1:
         subject = f"column {listed_names} holds"
     log.warning(
-        "%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas frame itself",
-        subject,
-        f"{sum(cell_counts.values()):,}",
+        f"{subject} the text 'NaN' ({sum(cell_counts.values()):,} cells): createDataFrame makes it of "
+        "missing values of pandas; pass the pandas frame itself"
     )
 
 
