@@ -24,7 +24,8 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, is_quick_run, own_process, race, report
 
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring

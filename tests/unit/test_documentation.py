@@ -43,7 +43,8 @@ from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SEC
 from spark_model_monitor.running import product_layout
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import JOBS, variable_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
 from spark_model_monitor.statistics.drift import DISTANCES

@@ -14,7 +14,7 @@ from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, require_image
-from spark_model_monitor.running.configuration.reading import read_sources
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.reading import Sources, get_member, read_json_object, read_sources
+from spark_model_monitor.running.configuration.sources import Sources, get_member, read_json_object, read_sources
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, write_message
 from spark_model_monitor.spark.launch import submission

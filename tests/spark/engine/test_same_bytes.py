@@ -40,7 +40,8 @@ from spark_model_monitor import (
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.state_files import PROFILE, decode_state_file
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.data_sets import read_outcomes
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.inputs.job_measures import outcome_plan

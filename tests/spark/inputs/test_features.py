@@ -9,7 +9,8 @@ from tests.at_hand import defer_to_night
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine

@@ -6,7 +6,8 @@ import pytest
 
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.replay.replay_run import replay
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import Recurrence

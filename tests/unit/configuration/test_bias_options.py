@@ -8,7 +8,8 @@ import pytest
 from spark_model_monitor.data.reading.formats import CsvFormat, MergedFormat
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.job_measures import attribution_measures, bias_measures, bias_tolerances
 from spark_model_monitor.running.inputs.job_measures import attribution_tolerances as of_attributions
 from spark_model_monitor.running.kinds import create_monitor

@@ -10,13 +10,13 @@ from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import (
+from spark_model_monitor.running.configuration.inferred_options import (
     adopt_baseline_options,
-    build_config,
     choose_default_output,
     choose_detected_format,
-    read_sources,
 )
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import adopt_time_column, describe_unused_window
 
 

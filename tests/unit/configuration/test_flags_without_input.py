@@ -20,7 +20,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import variable_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 
 TIME = "2026-01-01T01:00:00Z"
 DATA_QUALITY = AnalysisType.DATA_QUALITY

@@ -9,7 +9,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import SETTINGS
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 
 REQUIRED = ("--dataset-source", "d", "--dataset-format", "capture", "--output-path", "o")
 TEXTS = {

@@ -14,7 +14,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility, flag_name, variable_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.spark.launch.request import OPTIONS_WITH_VALUE, OPTIONS_WITHOUT_VALUE
 

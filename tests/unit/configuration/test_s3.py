@@ -4,7 +4,8 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.encryption import S3Encryption, encryption_settings
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 
 FLAGS = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/8f1c2b7e-0000-4000-8000-000000000000"

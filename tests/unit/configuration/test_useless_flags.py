@@ -7,7 +7,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import variable_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 
 TEXTS = {"COLUMN": "a", "NUMBER": "1", "SHARE": "0.5", "DURATION": "PT1H", "LABEL": "1", "0|1": "1", "": "true"}
 """Valid texts by placeholder; options with another one have values of their own kind."""

@@ -63,7 +63,8 @@ def test_the_template_gives_the_job_no_more_than_the_page_says():
 
 def test_the_templates_job_is_one_that_starts(tmp_path):
     """Its arguments are read by the job's own reader; what the platform fills in is filled in here."""
-    from spark_model_monitor.running.configuration.reading import build_config, read_sources
+    from spark_model_monitor.running.configuration.reading import build_config
+    from spark_model_monitor.running.configuration.sources import read_sources
 
     template, _ = decode.decode(str(TEMPLATE))
     text = template["Resources"]["Schedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]

@@ -31,7 +31,8 @@ from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, pack_pie
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.features import read_features
 
 ROOT = Path(__file__).parents[3]

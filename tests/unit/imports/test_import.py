@@ -14,7 +14,8 @@ from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.integrations.imports.import_command import fetch_answers, import_schedules
 from spark_model_monitor.integrations.imports.jobs import format_env_file
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 
 TRANSFORM_INPUT = {
     "DataCapturedDestinationS3Uri": "s3://bucket/transforms/",

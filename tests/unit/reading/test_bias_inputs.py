@@ -12,7 +12,8 @@ from tests.unit.reading.read_data_sets import ENGINE, read_quarantine
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 

@@ -11,7 +11,8 @@ from tests.unit.records.captured_lines import captured
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.records.missing_values import is_missing_word, replace_missing_values
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.features import read_features
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 

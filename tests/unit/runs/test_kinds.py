@@ -4,7 +4,8 @@ from importlib import import_module
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import KINDS, create_monitor, list_monitor_classes
 from spark_model_monitor.statistics.states.encoding import list_kinds
 

@@ -8,7 +8,8 @@ from tests.unit.reading.read_data_sets import ENGINE
 from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 

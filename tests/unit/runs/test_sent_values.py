@@ -28,7 +28,8 @@ from spark_model_monitor.errors import BadConfiguration, ViolationsFound
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS
 from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.junit import encode_junit
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.runtime.publishing import make_report
 
 MARKER = "Zq7"  # in every category, class and segment of the data

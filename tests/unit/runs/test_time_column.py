@@ -16,7 +16,8 @@ from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 

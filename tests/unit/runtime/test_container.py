@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import read_sources
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.spark.container import choose_heap_mebibytes, choose_job, derive_variables, is_idle, main
 
 

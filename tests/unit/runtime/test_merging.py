@@ -6,7 +6,8 @@ import pytest
 
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.merging.hourly_sources import format_hour
 from spark_model_monitor.running.merging.merge_request import MergeRequest, merge_request
 

@@ -19,7 +19,8 @@ from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.notices import AlertReport
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_ongoing_violations
 from spark_model_monitor.running.runtime.publishing import describe_window, make_report, notify, require_sinks
 from spark_model_monitor.storage.lease import PREFIX, Holder

@@ -8,7 +8,8 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import read_definition
 from spark_model_monitor.integrations.imports.jobs import build_jobs
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.sagemaker import (
     EndpointInput,

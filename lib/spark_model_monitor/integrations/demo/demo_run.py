@@ -51,7 +51,8 @@ from spark_model_monitor.reports.history.baselines import read_attribution_share
 from spark_model_monitor.reports.history_page import report_command
 from spark_model_monitor.reports.outputs.printable import format_table
 from spark_model_monitor.reports.outputs.run_files import PAGE
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
@@ -137,8 +138,9 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--baseline": quality_path,
         "--output-path": str(output / ESTIMATED),
     }
+    # The configuration is read from flags, as a job's is, so that the same defaults hold
     sources = read_sources(_format_flags(flags), {}, project=None)
-    config = build_config("monitor", sources, in_container=False)
+    config = build_config("monitor", sources)
     monitor = create_monitor(config)
     context = RunContext(window.start, window.end, model=DAY_MODEL)
     with read_source(LocalEngine(), config) as data:

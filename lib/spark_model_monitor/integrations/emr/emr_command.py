@@ -22,7 +22,8 @@ from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet,
 from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import describe_unused_window
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
@@ -121,7 +122,7 @@ def _start_and_follow(
     s3 = boto3.client("s3")
     service = boto3.client(target.kind.value)
     for file in upload_set.upload(s3, encryption):
-        log.info("put %s to %s, %s bytes", file.path.name, file.uri, f"{file.path.stat().st_size:,}")
+        log.info(f"put {file.path.name} to {file.uri}, {file.path.stat().st_size:,} bytes")
     # Earlier messages at the output path are of other runs; S3's clock may differ from this one
     since = datetime.now(timezone.utc) - CLOCKS_APART
     service_run = ServiceRun.start(target.kind, service, service_request)
@@ -147,7 +148,7 @@ def _check_config(request: SubmitRequest) -> JobConfig:
     emr_outcomes.refuse_secrets(arguments)
     # Without this machine's variables and project file, which the cluster will not have
     sources = read_sources(request.job_arguments, {}, project=None)
-    config = build_config(Path(request.job).stem, sources, in_container=False)
+    config = build_config(Path(request.job).stem, sources)
     config.find_window()  # raises an error for an incomplete window
     if sources.text("env_file"):
         raise BadConfiguration(

@@ -30,7 +30,8 @@ from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import find_drifted_columns
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
-from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.merging.merge_request import merge_request
@@ -199,7 +200,7 @@ class Trials:
         jobs = build_jobs(definition, schedule.name, captures)
         monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output_path)
         words = [*monitoring, "--dataset-source", data_path, "--output-path", str(output_path)]
-        config = build_config("monitor", read_sources(words, os.environ), in_container=False)
+        config = build_config("monitor", read_sources(words, os.environ))
 
         # The replay of each hour, compared with the reports of the service if they are there
         recurrence = Recurrence.of(schedule.description.expression or HOURLY) or parse_recurrence(HOURLY)
@@ -253,7 +254,7 @@ class Trials:
             words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
             data_path = str(output_path / "merged")
             words += ["--ground-truth-source", labels, "--output-path", data_path]
-            merge_config = build_config("merge", read_sources(words, os.environ), in_container=False)
+            merge_config = build_config("merge", read_sources(words, os.environ))
             with hide_log_steps():
                 merge(_choose_engine(merge_config), merge_request(merge_config))
         return flags, data_path

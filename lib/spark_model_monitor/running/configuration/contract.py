@@ -2,7 +2,7 @@
 
 `JobConfig` is the table. Its attributes have the variables' own names; flags are the same names in kebab case. The text below
 an attribute is its sentence in --help, in which `{choices}` stands for the option's values. `help.py` writes the help text
-from the table, and `reading.py` reads flags, environment and files by it. Driver only.
+from the table, `sources.py` reads flags, environment and files by it, and `reading.py` builds it. Driver only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The types of a job's options, and `Option`, the declaration of an option. Pure.
 
 Flags, variables and files all give text; each type here parses it, or says what to write instead. `contract.JobConfig`
-declares an `Option` with each attribute; `help.py` and `reading.py` use these declarations.
+declares an `Option` with each attribute; `help.py` and `sources.py` use these declarations.
 """
 
 from __future__ import annotations

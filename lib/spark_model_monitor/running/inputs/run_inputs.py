@@ -35,7 +35,8 @@ from spark_model_monitor.reports.history.history_file import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import format_option_name
 from spark_model_monitor.running.configuration.contract import WINDOW_OPTIONS, JobConfig
-from spark_model_monitor.running.configuration.reading import Sources, read_baseline_options
+from spark_model_monitor.running.configuration.inferred_options import read_baseline_options
+from spark_model_monitor.running.configuration.sources import Sources
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.storage import can_open_without_spark, join, read_file
 

@@ -25,13 +25,10 @@ from spark_model_monitor.machine import current_machine
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.inferred_options import choose_default_output, choose_detected_format
 from spark_model_monitor.running.configuration.option_types import flag_name
-from spark_model_monitor.running.configuration.reading import (
-    build_config,
-    choose_default_output,
-    choose_detected_format,
-    read_sources,
-)
+from spark_model_monitor.running.configuration.reading import build_config
+from spark_model_monitor.running.configuration.sources import read_sources
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_named_baseline
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
@@ -201,7 +198,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     # Errors are reported now, and not once per window
     require_existing_paths(flags)
     sources = choose_detected_format("monitor", choose_default_output("backfill", read_sources(flags, os.environ)))
-    config = build_config("monitor", sources, in_container=False)
+    config = build_config("monitor", sources)
     if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         raise BadConfiguration(
             f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "

@@ -40,12 +40,14 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.reports.outputs.sql_tables import create_catalog_settings
-from spark_model_monitor.running.configuration import reading
+from spark_model_monitor.running.configuration import inferred_options
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from spark_model_monitor.running.configuration.help import format_help, format_short_help
 from spark_model_monitor.running.configuration.option_types import read_switch
+from spark_model_monitor.running.configuration.reading import build_config, drop_consequences, find_output_faults
+from spark_model_monitor.running.configuration.sources import Sources, read_sources
 from spark_model_monitor.running.inputs.run_inputs import adopt_time_column, explain_use_of_spark
 from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
@@ -76,7 +78,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
         # Help is printed even if the rest of the command line is wrong
-        requested_analysis = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
+        requested_analysis = (read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
         with suppress(ValueError):
             analysis = AnalysisType(requested_analysis)
@@ -129,12 +131,13 @@ class Job:
         Raises BadConfiguration with all its errors.
         """
         # The baseline's options come first, because they may say what files don't show
-        sources = reading.choose_detected_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
+        sources = inferred_options.adopt_baseline_options(self.name, self._sources)
+        sources = inferred_options.choose_detected_format(self.name, sources)
         try:
-            config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
+            config = build_config(self.name, sources, in_container=status.is_container(self._container_root))
             config = adopt_time_column(config, sources)
         except BadConfiguration as error:
-            raise reading.drop_consequences(error) from error
+            raise drop_consequences(error) from error
         # A process that ran users' code isn't used for another job
         if not config.leaves_no_trace:
             _jobs_with_traces.append(self.name)
@@ -255,15 +258,15 @@ class Job:
         self.exit_status = exit_status
 
     @cached_property
-    def _sources(self) -> reading.Sources:
-        return reading.choose_default_output(self.name, reading.read_sources(self._arguments, self._environment))
+    def _sources(self) -> Sources:
+        return inferred_options.choose_default_output(self.name, read_sources(self._arguments, self._environment))
 
     @cached_property
     def _message_path(self) -> str | None:
         output_path = self._sources.text("output_path")
         # A refused output gets no message: in the data the next run would read it, and at the baseline it would replace the
         # baseline's
-        if any(reading.find_output_faults(self.name, self._sources)):
+        if any(find_output_faults(self.name, self._sources)):
             output_path = None
         return status.message_path(self._container_root, output_path)
 

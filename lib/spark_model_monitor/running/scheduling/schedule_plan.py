@@ -30,7 +30,7 @@ from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, is_without_input
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
-from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
+from spark_model_monitor.running.configuration.sources import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
