@@ -132,9 +132,8 @@ class CaptureWriter:
             thread.join(max(0.0, deadline_seconds - self._clock.seconds()))
         if any(thread.is_alive() for thread in threads):
             log.warning(
-                "after %.0f s captured records were still not delivered; they are in %s for the next writer there",
-                timeout_seconds,
-                self._destination.spool,
+                f"after {timeout_seconds:.0f} s captured records were still not delivered; they are in "
+                f"{self._destination.spool} for the next writer there"
             )
         elif threads:
             counts = self.counts

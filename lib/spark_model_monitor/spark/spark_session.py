@@ -123,7 +123,7 @@ class MasterWatch:
             if is_reachable(master) or self._application.has_executors():
                 last_contact = time.monotonic()
             elif time.monotonic() - last_contact >= self._max_seconds_without_master:
-                log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - last_contact)
+                log.error(f"no master at {master} and no executor for {time.monotonic() - last_contact:.0f} s")
                 # Stopped in the JVM, because the thread that waits for a job can't be interrupted from here
                 self._application.abandon()
                 return

@@ -223,10 +223,8 @@ class Job:
                 spark = spark_plugin.start_session(self.name, progress=self.config.progress, settings=settings)
             self._master_watch = spark_plugin.MasterWatch(spark)
         log.info(
-            "started Spark %s on %s, %.1f s",
-            spark.version,
-            spark_plugin.get_application(spark).master,
-            time.monotonic() - began,
+            f"started Spark {spark.version} on {spark_plugin.get_application(spark).master}, "
+            f"{time.monotonic() - began:.1f} s"
         )
         return spark
 
@@ -370,7 +368,7 @@ class Job:
         elif self._verdict and status.is_completed(message):
             outcome = status.COMPLETED
         seconds = time.monotonic() - self._began
-        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, seconds)
+        log.info(f"{outcome} (exit status {self.exit_status:d}, {seconds:.1f} s)")
         if self._verdict:
             logging.getLogger(VERDICT_LOGGER).info("%s", self._verdict)
         # The JSON for scripts comes last

@@ -166,11 +166,9 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     context = deequ.aggregate_states(_build_schema(profile), analyzers, states)
     metrics = _read_metrics_by_position(deequ, context)
     log.info(
-        "Deequ %s evaluated %d metrics of %d features from our states and sketches, which equal its own, %.1f s",
-        find_fitting_deequ(spark),
-        len(analyzers),
-        len(profile.features),
-        time.monotonic() - start_time,
+        f"Deequ {find_fitting_deequ(spark)} evaluated {len(analyzers)} metrics of "
+        f"{len(profile.features)} features from our states and sketches, which equal its own, "
+        f"{time.monotonic() - start_time:.1f} s"
     )
     return {
         feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)

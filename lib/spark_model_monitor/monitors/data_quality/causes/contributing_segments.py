@@ -173,7 +173,7 @@ def find_causes(
         if examined_columns:
             changes, column_keys, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
             members_by_feature = _locate_changes(changes, column_keys, origins, baseline.monitoring.false_alarm_budget)
-            log.info("searched for the origin of the changed rows, %.1f s", monotonic() - start_time)
+            log.info(f"searched for the origin of the changed rows, {monotonic() - start_time:.1f} s")
         if examples is not None and examples.most:
             examples.write(examined_columns, changes, dataset)
     except (MonitorError, OSError, pa.ArrowException) as fault:
