@@ -20,12 +20,12 @@ from spark_model_monitor.errors import BadConfiguration, explain_missing_import
 from spark_model_monitor.integrations.emr.emr_outcomes import error_sentences, refuse_secrets
 from spark_model_monitor.integrations.emr.emr_runs import (
     ServiceRun,
-    UploadSet,
     build_request,
     find_live_run,
     get_jar,
     get_spark_line,
 )
+from spark_model_monitor.integrations.emr.emr_uploads import UploadSet
 from spark_model_monitor.running.configuration.command_line import read_name
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.running.product_layout import Layout, cache_directory

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr import emr_outcomes
-from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
+from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, build_request, get_jar, get_spark_line
+from spark_model_monitor.integrations.emr.emr_uploads import UploadSet
 from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments

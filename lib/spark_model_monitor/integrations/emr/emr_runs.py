@@ -1,28 +1,21 @@
-"""A job's files on S3, and a step of EMR or a job run of EMR Serverless: its release of Spark, its request, and its state.
-
-boto3's clients are passed in. The key of a file has a hash of its content, so that an unchanged file is uploaded once, and a
-changed one doesn't replace the file of a running job.
-"""
+"""A step of EMR or a job run of EMR Serverless: its release of Spark, its request, its state. boto3's clients are passed in."""
 
 from __future__ import annotations
 
 import logging
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_result, wait_fixed
-
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.running.product_layout import hash_file
+from spark_model_monitor.integrations.emr.emr_uploads import UploadSet
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_jar_available, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, find_line
 from spark_model_monitor.spark.launch.request import (
-    S3Location,
     ServiceKind,
     SparkOption,
     Target,
@@ -35,90 +28,6 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
-
-
-@value_class
-class UploadFile:
-    """One local file, with its key and its URI on S3."""
-
-    path: Path
-    key: str
-    uri: str
-
-    @classmethod
-    def of(cls, path: Path, bucket: S3Location) -> UploadFile:
-        """The upload of a local file below `bucket`. Raises BadConfiguration if it can't be read."""
-        try:
-            # 16 digits are enough to tell versions of a file apart
-            name = f"{hash_file(path)[:16]}/{path.name}"
-        except OSError as error:
-            raise BadConfiguration(
-                f"{path} can't be read ({error.strerror}); it is to be put on S3 for the job"
-            ) from error
-        return cls(path, bucket.key(name), bucket.uri(name))
-
-
-@value_class
-class UploadSet:
-    """A job's files. jar: None if the job doesn't need Deequ. environment: an archive, or its URI if it is on S3 already; None if
-    the cluster has all libraries."""
-
-    bucket: S3Location
-    driver: UploadFile
-    package: UploadFile
-    jar: UploadFile | None
-    environment: UploadFile | str | None
-
-    @classmethod
-    def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> UploadSet:
-        """The uploads of a job: its driver with the package's zip and the JAR.
-
-        Raises BadConfiguration if one of the files can't be read.
-        """
-        bucket = target.package
-        environment: UploadFile | str | None = target.environment
-        # A URI is on S3 already
-        if target.environment and "://" not in target.environment:
-            environment = UploadFile.of(Path(target.environment), bucket)
-        jar_file = None
-        if jar is not None:
-            jar_file = UploadFile.of(jar, bucket)
-        return cls(bucket, UploadFile.of(driver, bucket), UploadFile.of(package, bucket), jar_file, environment)
-
-    @property
-    def environment_uri(self) -> str | None:
-        """The URI of the archive of Python's environment on S3; None if there is no archive."""
-        if isinstance(self.environment, UploadFile):
-            return self.environment.uri
-        return self.environment
-
-    def files(self) -> Iterator[UploadFile]:
-        """The files to upload."""
-        yield from (self.driver, self.package)
-        if self.jar is not None:
-            yield self.jar
-        if isinstance(self.environment, UploadFile):
-            yield self.environment
-
-    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[UploadFile]:
-        """Upload the files that are not on S3 yet; returns these files. arguments: how S3 encrypts them."""
-        new_files = [file for file in self.files() if not _is_uploaded(s3, self.bucket.name, file.key)]
-        for file in new_files:
-            s3.upload_file(str(file.path), self.bucket.name, file.key, ExtraArgs=dict(arguments or {}))
-        return new_files
-
-
-def _is_uploaded(s3: BaseClient, bucket: str, key: str) -> bool:
-    from botocore.exceptions import ClientError
-
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        # The answer to a HEAD request has no body with an error code, but a status
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
-            return False
-        raise
-    return True
 
 
 SPARK_LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
@@ -282,21 +191,17 @@ class ServiceRun:
         """The state of the run when it has ended; each change until then is logged."""
         last_name = ""
         start_seconds = time.monotonic()
-
-        def read_state() -> ServiceRunState:
-            nonlocal last_name
+        # Without a time limit, because the job has --max-runtime
+        while True:
             state = self.state(client)
             # One line for each change of the state
             if state.name != last_name:
                 seconds = time.monotonic() - start_seconds
-                log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, seconds)
+                log.info(f"{self.kind.value} {self.identifier} is {state.name}, {seconds:.0f} s")
                 last_name = state.name
-            return state
-
-        # Without a time limit, because the job has --max-runtime
-        retry_while_running = retry_if_result(lambda state: not self._has_ended(state))
-        retrying = Retrying(retry=retry_while_running, wait=wait_fixed(POLL_SECONDS), sleep=pause)
-        return retrying(read_state)
+            if self._has_ended(state):
+                return state
+            pause(POLL_SECONDS)
 
     def cancel(self, client: BaseClient) -> None:
         """End the run, unless it has ended."""
