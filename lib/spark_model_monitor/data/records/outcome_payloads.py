@@ -1,10 +1,12 @@
-"""Decodes the outcomes (labels with predictions) and the named features in a payload. Pure, one record at a time."""
+"""Decodes the outcomes (labels with predictions) in a payload. Pure, one record at a time. Values are found by the addresses that
+the user gave: the index of a cell, the name of a member, or a JMESPath.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -15,9 +17,9 @@ from spark_model_monitor.data.records.captured_payloads import (
     format_optional_value,
     is_base64,
 )
-from spark_model_monitor.data.records.csv_rows import Row, split_csv_rows, split_row
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.csv_rows import split_csv_rows, split_row
+from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names, parse_literal
+from spark_model_monitor.data.records.outcome_values import OutcomeReading
 from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.statistics.states.outcome_plan import is_positive
 from spark_model_monitor.value_class import value_class
@@ -47,9 +49,7 @@ class ModelReply:
         # A list of classes looks like a list of rows, but classes differ and their probabilities add up to 1
         labels = self.labels or ()
         shares = self.probabilities or ()
-        if not 1 < len(labels) == len(shares) or any(
-            isinstance(label_or_share, list) for label_or_share in (*labels, *shares)
-        ):
+        if not 1 < len(labels) == len(shares) or any(isinstance(label, list) for label in labels):
             return False
         numbers = [share for share in shares if isinstance(share, (int, float))]
         return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < MAX_SUM_ERROR
@@ -94,18 +94,17 @@ def _decode_unlabelled(reply: ModelReply, reading: OutcomeReading) -> list[Outco
 
 def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
     """The outcomes of a JSON document with labels and predictions. Raises RecordRefused as `decode_outcomes` does."""
-    labels_found = None
+    label_values = None
     if reading.label is not None and reading.with_label:
-        labels_found = find_value(reading.label, document)
+        label_values = find_value(reading.label, document)
     if not reading.with_label and rows is None:
         return _decode_unlabelled(_find_replies([document], reading, 0), reading)
-    if labels_found is None and not reading.allows_missing:
+    if label_values is None and not reading.allows_missing:
         raise RecordRefused(Refusal.NO_LABEL)
-    labels = (
-        [None] * (rows or 0)
-        if labels_found is None
-        else [format_optional_value(value) for value in _flatten_values([labels_found])]
-    )
+    # A record without labels has one missing label for each row
+    labels: list[str | None] = [None] * (rows or 0)
+    if label_values is not None:
+        labels = [format_optional_value(value) for value in _flatten_values([label_values])]
     if not labels and rows is None:  # a record without rows would be neither accepted nor refused
         raise RecordRefused(Refusal.NO_LABEL)
     return _combine_outcomes(labels, _find_replies([document], reading, len(labels)), reading, rows)
@@ -188,9 +187,9 @@ def choose_prediction(
     return format_optional_value(prediction), format_optional_value(probability)
 
 
-def parse_list(cell: str | None) -> JsonValue:
+def parse_list(cell: JsonValue) -> JsonValue:
     """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; other cells unchanged."""
-    if cell is None or not cell.lstrip().startswith("["):
+    if not isinstance(cell, str) or not cell.lstrip().startswith("["):
         return cell
     # The list is JSON, or Python's repr, which pandas writes into CSV
     for parse in (json.loads, _parse_literal):
@@ -263,8 +262,8 @@ def _select_cells(
 
 
 def _find_replies(documents: Sequence[JsonValue], reading: OutcomeReading, rows: int) -> ModelReply:
-    addresses = (reading.prediction, reading.probability)
-    return ModelReply(*(_find_reply_values(documents, address, reading, rows) for address in addresses))
+    labels = _find_reply_values(documents, reading.prediction, reading, rows)
+    return ModelReply(labels, _find_reply_values(documents, reading.probability, reading, rows))
 
 
 def _find_reply_values(
@@ -272,15 +271,15 @@ def _find_reply_values(
 ) -> list[JsonValue] | None:
     if address is None:
         return None
-    values_found = [find_value(address, document) for document in documents]
-    if reading.allows_missing and values_found == [None]:  # a single null stands for all rows
+    document_values = [find_value(address, document) for document in documents]
+    if reading.allows_missing and document_values == [None]:  # a single null stands for all rows
         return None
-    if len(values_found) != 1 or not isinstance(values_found[0], list):
-        return values_found
-    # The list has one value for each row, or, if there is one row, all its classes
-    values: list[JsonValue] = values_found[0]
+    if len(document_values) != 1 or not isinstance(document_values[0], list):
+        return document_values
+    # A single list has one value for each row or, if there is one row, all its classes
+    values: list[JsonValue] = document_values[0]
     if rows == 1 and len(values) != 1:
-        return [values]
+        return document_values
     return values
 
 
@@ -341,67 +340,3 @@ def _find_positive_class(names: Sequence[str], positive_label: str | None) -> in
         if is_positive(name, positive_label):
             return index
     raise RecordRefused(Refusal.NO_PROBABILITY)
-
-
-def decode_features(
-    request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
-) -> list[Row]:
-    """The features of a record, read from the request, or from a batch transform's output, which repeats the request.
-
-    Raises RecordRefused if the features can't be read, or if their number is wrong.
-    """
-    half = request or output
-    if half is None:
-        raise RecordRefused(Refusal.NO_PAYLOAD)
-    if check_encoding(half) == CSV:
-        rows = [split_row(row, escape) for row in split_csv_rows(half.data)]
-        # In a batch transform's output, the cells of the request come first
-        return _check_widths(rows if request else [row[: reading.columns] for row in rows], reading)
-    feature_rows = [row for document in parse_payload(half.data) for row in decode_document_features(document, reading)]
-    return _check_widths(feature_rows, reading)
-
-
-def decode_document_features(document: JsonValue, reading: FeatureReading) -> list[Row]:
-    """The features in a JSON document: a list of lists, a single list, a list of objects, or a single object.
-
-    Raises RecordRefused if there are no features, or if their number is wrong.
-    """
-    features = document
-    if reading.path is not None:
-        features = find_value(reading.path, document)
-    rows = [features]
-    if isinstance(features, list) and _are_rows(features):
-        rows = features
-    if not all(isinstance(row, (list, Mapping)) for row in rows):
-        is_absent = features is None and reading.path is not None
-        raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
-    if not all(rows):
-        raise RecordRefused(Refusal.NO_PAYLOAD)
-    return _check_widths([_format_cells(row, reading.names) for row in rows], reading)
-
-
-def _are_rows(rows: list[JsonValue]) -> bool:
-    return all(isinstance(row, list) for row in rows) or all(isinstance(row, Mapping) for row in rows)
-
-
-def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) -> Row:
-    """The cells of a row: by name if it has some of the names."""
-    values: Iterable[JsonValue] = row
-    if isinstance(row, Mapping):
-        # Members are taken by name if any name fits; an absent member is a missing value
-        values = row.values()
-        if not row.keys().isdisjoint(names):
-            values = [row.get(name) for name in names]
-    return tuple(map(format_optional_value, values))
-
-
-def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
-    if not rows:
-        raise RecordRefused(Refusal.NO_PAYLOAD)
-    # If no number of features is given, all rows must have as many as the first one
-    columns = reading.columns
-    if columns is None:
-        columns = len(rows[0])
-    if any(len(row) != columns for row in rows):
-        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
-    return rows

@@ -20,14 +20,13 @@ from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
 from spark_model_monitor.data.records.decoding import decode_record, decode_value
+from spark_model_monitor.data.records.feature_payloads import decode_document_features, decode_features
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
     Outcome,
     choose_prediction,
-    decode_document_features,
     decode_document_outcomes,
-    decode_features,
     decode_outcomes,
     parse_index,
     parse_list,
@@ -234,7 +233,7 @@ def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading:
     faults = np.zeros(len(predictions), dtype=np.int32)
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), probabilities.to_pylist(), strict=True)):
         try:
-            texts = choose_prediction(_parse_list_cell(labels), _parse_list_cell(numbers), reading)
+            texts = choose_prediction(parse_list(labels), parse_list(numbers), reading)
             # Half a surrogate pair can't be stored in a column
             if not all(is_writable(text) for text in texts if text is not None):
                 raise RecordRefused(Refusal.NOT_UTF_8)
@@ -244,12 +243,6 @@ def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading:
             faults[row] = refused.reason
     columns = [pa.array([pair[index] for pair in pairs], pa.string()) for index in range(2)]
     return *columns, faults
-
-
-def _parse_list_cell(value: JsonValue) -> JsonValue:
-    if isinstance(value, str):
-        return parse_list(value)
-    return value
 
 
 @value_class
