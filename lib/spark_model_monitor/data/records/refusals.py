@@ -109,7 +109,7 @@ class Refusal(NumberedText):
     PAYLOAD_TOO_LARGE = 57, "a payload that the log left out for its size"
     TENSORS_WITHOUT_VALUES = 58, "tensors of KServe or Triton without their values"
     BYTES_OF_SELDON = 59, "bytes in Seldon's binData"
-    IN_UNANSWERED_BATCH = 60, "read with a row for which the model gives no finite answer"
+    IN_UNANSWERED_BATCH = 60, "beside a row that the model doesn't answer"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:

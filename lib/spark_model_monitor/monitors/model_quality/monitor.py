@@ -234,6 +234,7 @@ class QualityJudgement(MetricJudgement):
             return mistake
         if not isinstance(evidence, BinaryEvidence):
             return None
+        # A baseline has fixed which class is positive
         is_window = self.baseline is not None
         return describe_reversed_score(evidence, has_predictions=has_predictions, is_window=is_window)
 
