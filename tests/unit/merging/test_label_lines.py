@@ -70,6 +70,9 @@ def test_what_people_write_is_read(line, expected):
             b'{"groundTruthData": {"data": " "}, "eventMetadata": {"eventId": "a"}}', Refusal.NO_LABEL, id="blank"
         ),
         pytest.param(
+            b'{"groundTruthData": {"data": "NaN"}, "eventMetadata": {"eventId": "a"}}', Refusal.NO_LABEL, id="NaN"
+        ),
+        pytest.param(
             b'{"groundTruthData": {"data": "1", "encoding": "XML"}, "eventMetadata": {"eventId": "a"}}',
             Refusal.UNKNOWN_ENCODING,
             id="encoding",

@@ -20,6 +20,7 @@ from spark_model_monitor.data.engine.local_engine import iterate_batches
 from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.documents.json_text import NAN_TEXTS
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -80,7 +81,6 @@ log = logging.getLogger(__name__)
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
 NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-NAN_TEXTS = ("NaN", "nan")  # texts that pandas writes for missing numbers
 
 MAX_STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""

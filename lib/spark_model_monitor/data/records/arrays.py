@@ -54,8 +54,7 @@ def read_reasons(batch: pa.RecordBatch, name: str) -> Reasons:
     """The reasons in this column, 0 for accepted rows; without the column all rows are accepted."""
     if name not in batch.schema.names:
         return np.zeros(batch.num_rows, np.int32)
-    reasons: Reasons = batch.column(name).to_numpy(zero_copy_only=False)
-    return reasons
+    return np.asarray(batch.column(name))
 
 
 def drop_nulls(cells: pa.Array) -> pa.Array:

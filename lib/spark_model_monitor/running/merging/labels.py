@@ -30,6 +30,7 @@ from spark_model_monitor.data.records.json_lines import (
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_ranges
+from spark_model_monitor.documents.json_text import NAN_TEXTS
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF_TYPE, REFUSED_SCHEMA
 from spark_model_monitor.running.merging.hourly_sources import FileLocations
@@ -189,7 +190,7 @@ def _parse_label(value: JsonValue) -> Label:
     except NOT_WRITTEN:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
     # The first reason that applies is reported
-    if data is None or not text.strip():
+    if data is None or text.strip() in ("", *NAN_TEXTS):
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
         return Label(reason=Refusal.UNKNOWN_ENCODING)

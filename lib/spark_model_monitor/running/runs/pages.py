@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.change_description import format_start, format_window
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
-from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.json_text import NAN_TEXTS, Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
     Block,
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAN_TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
 MAX_LISTED_COLUMNS = 10  # columns that a warning names
 RUN_ID_LENGTH = 8  # characters of a run's id on a page
 

@@ -22,7 +22,6 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     MATCH_BITS,
     MAXIMUM_COLUMN,
     MINIMUM_COLUMN,
-    NAN_TEXTS,
     REFUSED_COLUMN,
     ROWS_COLUMN,
     SEGMENT_COLUMN,
@@ -31,6 +30,7 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     WIDTH_COLUMN,
     RowKind,
 )
+from spark_model_monitor.documents.json_text import NAN_TEXTS
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch
