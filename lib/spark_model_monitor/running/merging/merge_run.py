@@ -379,6 +379,7 @@ def _list_restated_hours(pending: PendingHours | None, *merged: StagedHours) -> 
 
 
 def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMerge) -> None:
+    """Quarantines the refused records of the window; then raises BadInput or NoData if too few are left to be joined."""
     quarantine = None
     # Refused records are written first, so that errors can say where they are
     if ledger.quarantined or ledger.labels.refused:

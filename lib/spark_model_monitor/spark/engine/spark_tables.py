@@ -269,7 +269,7 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
             continue
         for row in rows:
             if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
-                table_or_fault = _require_watchable(spark, quote_name(*name_parts, row.tableName))
+                table_or_fault = _find_table_or_fault(spark, quote_name(*name_parts, row.tableName))
                 if table_or_fault is not None:
                     yield ".".join((*name_parts, row.tableName)), table_or_fault
 
@@ -279,7 +279,7 @@ def quote_name(*parts: str) -> str:
     return ".".join(part if re.fullmatch(r"\w+", part) else f"`{part}`" for part in parts)
 
 
-def _require_watchable(spark: SparkSession, name: str) -> str | MonitorError | None:
+def _find_table_or_fault(spark: SparkSession, name: str) -> str | MonitorError | None:
     """The name of a table with commits, or the error that says why it has none; None for a view."""
     # If one table can't be described, other tables are still watched
     try:

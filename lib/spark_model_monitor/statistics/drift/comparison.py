@@ -27,14 +27,16 @@ Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
 
 
 def _collect_methods(setting: str, value_type: str) -> Registry[Distance]:
-    """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
-    chosen = [
+    """The distances that a setting can choose, by its names; the service's first. value_type: numeric or categorical."""
+    eligible_distances = [
         distance_entry
         for distance_entry in DISTANCES.values()
         if distance_entry.facts[value_type] and distance_entry.facts["threshold"] is not None
     ]
     methods: Registry[Distance] = Registry(setting)
-    for distance_entry in sorted(chosen, key=lambda distance_entry: distance_entry.facts["service"] is None):
+    for distance_entry in sorted(
+        eligible_distances, key=lambda distance_entry: distance_entry.facts["service"] is None
+    ):
         methods.register(distance_entry.facts["service"] or distance_entry.name, **distance_entry.facts)(
             distance_entry.function
         )
@@ -122,8 +124,7 @@ def compare_numeric(
 
 def _find_distance(methods: Registry[Distance], value_type: str, name: str) -> RegistryEntry[Distance]:
     """The distance by its name in constraints.json or its own name."""
-    takes_kind = name in DISTANCES and DISTANCES.get(name).facts[value_type]
-    if takes_kind:
+    if name in DISTANCES and DISTANCES.get(name).facts[value_type]:
         return DISTANCES.get(name)
     return methods.get(name)
 

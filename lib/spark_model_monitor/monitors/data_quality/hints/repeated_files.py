@@ -44,10 +44,12 @@ def delivered_twice(data: ObservedData) -> HintSentences:
         max_relative_error = MAX_STANDARD_ERRORS / math.sqrt(np.count_nonzero(current.counts > 1))
     # The files that have as many rows as are surplus
     files = data.layout.find_files(surplus_fraction, max_relative_error)
+    if not files and surplus_fraction < MIN_DOUBLED_SHARE:
+        return
     # The violation itself has the number of surplus rows
     if files:
         sentence = f"surplus rows are as many as one file has ({list_quoted(files)}): was it delivered twice? leave one copy out"
-    elif surplus_fraction >= MIN_DOUBLED_SHARE:
+    else:
         num_copies = round(1 / (1 - min(surplus_fraction, MAX_SURPLUS_SHARE)))
         phrase = f"about {num_copies} times"
         if num_copies == 2:
@@ -55,7 +57,5 @@ def delivered_twice(data: ObservedData) -> HintSentences:
         sentence = (
             f"surplus rows are as many as if all were there {phrase}: was the data delivered {phrase}? keep one copy"
         )
-    else:
-        return
     # The hint is about whole rows, so it names no column
     yield (), sentence
