@@ -28,13 +28,11 @@ MIN_SHARE_ALONE = 0.8  # from this share of a change on, the change counts as be
 MIN_SHARE_OF_CHANGE = 0.5  # from this share of a change on, the change counts as being mostly in a segment
 MIN_PART_ROWS = 10  # a part with fewer rows is not named
 MAX_CHANGE_OF_REST = 0.2  # maximum change of all other rows, as a share of the change in the named parts
-NORMAL_90 = 1.28  # 90 % quantile of the normal distribution
+NOISE_DEVIATIONS = 2.0  # what other parts changed counts beyond so many standard deviations
 MAX_UNEXPLAINED_CHANGE = 0.25  # maximum share of a change that may remain if another column's shares explain it
 MAX_UNKNOWN_SHARE = 0.02  # maximum share of rows whose value of that column hardly occurs in the baseline
 MIN_PARTS = 5  # minimum number of parts from which their variance can be estimated
 CHI_SQUARE_QUARTILE = 0.1015  # lower quartile of the square of a standard normal variable
-# 99 % quantile of the largest gap between samples of one distribution, in units of sqrt(1/n + 1/m)
-KOLMOGOROV_99 = 1.63
 MAX_EXPONENT = 600.0  # exp() of more than about 700 overflows
 
 
@@ -112,9 +110,9 @@ class BinnedChange:
     bins_before: NDArray[np.int16] | None = None
     are_categories: bool = False
 
-    def measure_gaps(self) -> tuple[Doubles, Doubles, int]:
-        """The baseline's share in each test, its change, and the index of the clearest test. In a tail, the clearest
-        change isn't the largest.
+    def measure_gaps(self) -> tuple[Doubles, int]:
+        """The change of the share in each test, and the index of the clearest test. In a tail, the clearest change isn't the
+        largest.
         """
         before = self.shares_before @ self.tests
         shares_now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
@@ -122,11 +120,11 @@ class BinnedChange:
         pooled = ((before + shares_now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
         deviations = np.sqrt(pooled * (1 - pooled))
         scores = ratio_or_zero(np.abs(shares_now - before), deviations)
-        return before, shares_now - before, int(scores.argmax())
+        return shares_now - before, int(scores.argmax())
 
     def list_changed_bins(self) -> tuple[int, ...]:
         """The bins of the rows behind the change: bins that grew, on the side of the clearest test that grew."""
-        _, gaps, clearest = self.measure_gaps()
+        gaps, clearest = self.measure_gaps()
         grew_together = self.tests[:, clearest]
         if gaps[clearest] <= 0:
             grew_together = ~grew_together
@@ -135,46 +133,42 @@ class BinnedChange:
 
     def search(self, key: Key, num_tests: int) -> Culprit | None:
         """The parts of a key with most of the change, beyond their share of the rows. num_tests: number of all searches."""
-        before, gaps, clearest = self.measure_gaps()
+        gaps, clearest = self.measure_gaps()
         if not gaps[clearest]:
             return None
-        rows, hits = self._count_hits(key.codes, self.bins, key.num_parts)
-        total = rows.sum()
-        weights = rows / total
-        # The expected shares of each part: the baseline's in the same part, if enough of its rows were read; else the
-        # baseline's in all rows
-        sampling_variance = 1 / total
-        expected: Doubles = np.broadcast_to(before, hits.shape)
+        # The window's rows in each part and bin
+        table = self._count_by_bin(key.codes, self.bins, key.num_parts)
+        rows = table.sum(axis=1)
+        hits = table @ self.tests[:, clearest]
+        weights = rows / rows.sum()
+        # The baseline's rows in the same part, if enough of these were read; else as many of all its rows as the window has
+        table_before = np.tile(self.shares_before * len(self.bins), (key.num_parts, 1))
         baseline_rows: Doubles = np.full(key.num_parts, np.inf)
-        if self.bins_before is not None:
-            sampling_variance += 1 / len(self.bins_before)
-            if key.codes_before is not None:
-                rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
-                are_enough = rows_before >= MIN_PART_ROWS
-                shares_before = hits_before / np.maximum(rows_before, 1)[:, None]
-                expected = np.where(are_enough[:, None], shares_before, expected)
-                baseline_rows = np.where(are_enough, rows_before, np.inf)
-        # The contribution of each part to each test, in the direction of the change. Shape (parts, tests)
-        sign = np.sign(gaps[clearest])
-        contributions_by_test = (hits - rows[:, None] * expected) / total * sign
-        gaps = gaps * sign
+        if self.bins_before is not None and key.codes_before is not None:
+            part_table = self._count_by_bin(key.codes_before, self.bins_before, key.num_parts)
+            part_rows = part_table.sum(axis=1)
+            are_enough = part_rows >= MIN_PART_ROWS
+            table_before[are_enough] = part_table[are_enough]
+            baseline_rows[are_enough] = part_rows[are_enough]
+        expected = table_before @ self.tests[:, clearest] / table_before.sum(axis=1)
+        # In the direction of the change
+        excesses = (hits - rows * expected) * np.sign(gaps[clearest])
+        change = abs(gaps[clearest]) * rows.sum()
         contributions = _Contributions(
             key=key,
             rows=rows,
-            hits=hits[:, clearest],
-            expected=expected[:, clearest],
+            hits=hits,
+            expected=expected,
             baseline_rows=baseline_rows,
-            weights=weights,
-            contributions_by_test=contributions_by_test,
-            gaps=gaps,
-            clearest=clearest,
-            # Half of the change, or the noise between samples of one distribution
-            max_remaining_gap=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
+            excesses=excesses,
+            change=change,
+            excess_squares=measure_excess_squares(table_before, table),
             proportional=self._proportional_change(key, weights),
             are_categories=self.are_categories,
         )
-        excesses = contributions_by_test[:, clearest] / gaps[clearest] - weights
-        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, excesses)]
+        candidates = [
+            contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, excesses / change - weights)
+        ]
         return max(candidates, key=_rank_parts)
 
     def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
@@ -214,10 +208,6 @@ class BinnedChange:
         unexplained = np.abs((shares_now - expected) @ self.tests).max()
         return bool(unexplained <= MAX_UNEXPLAINED_CHANGE * change)
 
-    def _count_hits(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> tuple[Doubles, Doubles]:
-        table = self._count_by_bin(codes, bins, num_parts)
-        return table.sum(axis=1), table @ self.tests
-
     def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> Doubles:
         """The number of rows of each part in each bin, shape (parts, bins)."""
         size = len(self.shares_before)
@@ -245,10 +235,9 @@ class _Contributions:
 
     hits, expected: number of rows in the bins of the clearest test, and the fraction that is expected there.
     baseline_rows: number of the baseline's rows in each part; infinite if they are too few to be used.
-    weights: the parts' shares of the rows.
-    contributions_by_test: each part's contribution to the gap of each test, shape (parts, tests).
-    gaps, clearest: the gap of each test, and the index of the clearest one.
-    max_remaining_gap: the maximum gap that may remain in other rows.
+    excesses: number of rows beyond those expected there, in the direction of the change.
+    change: the number of rows that changed in total.
+    excess_squares: how much the bins of each part changed, as `measure_excess_squares`.
     proportional: each part's share of a change that is the same everywhere.
     """
 
@@ -257,21 +246,20 @@ class _Contributions:
     hits: Doubles
     expected: Doubles
     baseline_rows: Doubles
-    weights: Doubles
-    contributions_by_test: Doubles
-    gaps: Doubles
-    clearest: int
-    max_remaining_gap: float
+    excesses: Doubles
+    change: float
+    excess_squares: Doubles
     proportional: Doubles
     are_categories: bool
 
     def describe(self, chosen: Flags, num_tests: int) -> Culprit:
         """The chosen parts with the evidence for them. num_tests: number of all searches."""
-        # All other parts must look unchanged
-        remaining_gap = float(np.abs(self.gaps - self.contributions_by_test[chosen].sum(axis=0)).max())
+        # All other parts must look unchanged: each of them, because their changes may cancel out in total
         share = 0.0
-        if remaining_gap <= self.max_remaining_gap and self._are_others_unchanged(chosen):
-            share = min(1.0, float(self.contributions_by_test[chosen, self.clearest].sum() / self.gaps[self.clearest]))
+        squares, variance = self.excess_squares[:, ~chosen].sum(axis=1)
+        change_of_others = squares - NOISE_DEVIATIONS * math.sqrt(variance)
+        if change_of_others <= MAX_CHANGE_OF_REST * self.excess_squares[0, chosen].sum():
+            share = min(1.0, float(self.excesses[chosen].sum() / self.change))
         z = self._compute_z(chosen)
         # One-sided p-value, adjusted for all parts that could have been chosen in all searches (Bonferroni)
         p_value = math.erfc(z / math.sqrt(2)) / 2
@@ -281,28 +269,8 @@ class _Contributions:
         proportional = 0.0
         if not is_alone:
             proportional = float(self.proportional[chosen].sum())
-        return Culprit(
-            np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, adjusted_p, proportional
-        )
-
-    def _are_others_unchanged(self, chosen: Flags) -> bool:
-        """Whether the rest of the window changed by at most `MAX_CHANGE_OF_REST` of the change in the parts, by the upper
-        end of an 80 % interval.
-        """
-        remaining = ~chosen
-        num_rows = float(self.rows[remaining].sum())
-        if not num_rows:
-            return True
-        # Parts without rows explain nothing
-        weight = float(self.weights[chosen].sum())
-        if not weight:
-            return False
-        change = self.contributions_by_test[chosen, self.clearest].sum() / weight
-        remaining_change = self.contributions_by_test[remaining, self.clearest].sum() / self.weights[remaining].sum()
-        fraction = (self.hits[remaining].sum() + 1) / (num_rows + 2)
-        variance = fraction * (1 - fraction) / num_rows + self._compute_baseline_variance(remaining)
-        error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
-        return bool(abs(remaining_change) + error <= MAX_CHANGE_OF_REST * change)
+        share_of_rows = float(self.rows[chosen].sum() / self.rows.sum())
+        return Culprit(np.flatnonzero(chosen).tolist(), share, share_of_rows, z, adjusted_p, proportional)
 
     def _compute_z(self, chosen: Flags) -> float:
         """The number of standard errors by which the chosen parts changed more than all others."""
@@ -313,7 +281,7 @@ class _Contributions:
             num_rows = float(self.rows[parts].sum())
             if num_rows < MIN_PART_ROWS:
                 return 0.0
-            excesses.append(self.contributions_by_test[parts, self.clearest].sum() / self.weights[parts].sum())
+            excesses.append(self.excesses[parts].sum() / num_rows)
             # Variances of the window's sample and of the baseline's sample
             fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
             variance += fraction * (1 - fraction) / num_rows
@@ -324,8 +292,8 @@ class _Contributions:
     def _compute_baseline_variance(self, parts: Flags) -> float:
         """The variance of the parts' total excess that comes from the baseline's sample."""
         expected = self.expected[parts]
-        weights = self.weights[parts]
-        variances = expected * (1 - expected) / self.baseline_rows[parts] * (weights / max(weights.sum(), 1e-12)) ** 2
+        weights = self.rows[parts] / self.rows[parts].sum()
+        variances = expected * (1 - expected) / self.baseline_rows[parts] * weights**2
         return float(variances.sum())
 
     def _estimate_overdispersion(self) -> float:
@@ -393,6 +361,19 @@ def _find_stretch(excesses: Sequence[float]) -> tuple[int, int]:
             largest_sum = total
             ends = (start, index + 1)
     return ends
+
+
+def measure_excess_squares(before: Doubles, now: Doubles) -> Doubles:
+    """The change of each part's bins by Pearson's chi-square, less its mean without a change; and its variance. Shape (2, parts).
+    before, now: the number of rows of each part in each bin.
+    """
+    rows_before = before.sum(axis=1, keepdims=True)
+    rows = now.sum(axis=1, keepdims=True)
+    totals = before + now
+    gaps = ratio_or_zero(now, rows) - before / rows_before
+    squares = ratio_or_zero(rows * rows_before * gaps**2, totals).sum(axis=1)
+    freedom = (np.count_nonzero(totals, axis=1) - 1) * (rows[:, 0] > 0)
+    return np.array([squares - freedom, 2 * freedom])
 
 
 def compute_shares(bins: NDArray[np.int16], size: int) -> Doubles:

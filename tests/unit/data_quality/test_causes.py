@@ -46,8 +46,8 @@ def monitored(baseline, data, **monitor):
     return run_monitoring(data, DataQualityMonitor(**monitor), baseline, engine="local")
 
 
-def segments(findings):
-    return {finding.segment for finding in findings.results if finding.is_violation and finding.feature == "spend"}
+def segments(findings, column="spend"):
+    return {finding.segment for finding in findings.results if finding.is_violation and finding.feature == column}
 
 
 def in_business(data):
@@ -96,6 +96,54 @@ def test_a_change_that_is_everywhere_alike_names_no_segment(baseline, change):
 
     assert findings.count
     assert segments(findings) == {None}
+
+
+def rentals(rows, seed):
+    """Some rentals are free, and long ones are late more often."""
+    random = np.random.default_rng(seed)
+    minutes = random.gamma(2, 9, rows)
+    return pd.DataFrame(
+        {
+            "fee": np.where(random.random(rows) < 0.3, 0, 1 + 0.15 * minutes).round(2),
+            "minutes": minutes.round(2),
+            "distance": (minutes * random.lognormal(-1.6, 0.2, rows)).round(3),
+            "city": random.choice(CITIES, rows),
+            "age": random.integers(18, 80, rows),
+            "stars": random.integers(1, 6, rows),
+            "late": (random.random(rows) < 1 / (1 + np.exp((18 - minutes) / 9))).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def rental_baseline():
+    frame = rentals(20_000, seed=1)
+    yield run_baseline(frame, MONITOR, engine="local")
+    del frame
+
+
+RENTAL_CHANGES = [
+    pytest.param("late", lambda data: 1 - data.late, id="more of short rentals are late, and fewer of long ones"),
+    pytest.param("minutes", lambda data: np.floor(data.minutes), id="the new value 0 is in short rentals only"),
+]
+
+
+@pytest.mark.parametrize(("column", "change"), RENTAL_CHANGES)
+def test_a_change_of_all_rows_is_in_no_segment_if_other_changes_cancel_out(rental_baseline, column, change):
+    for seed in (3, 5, 6):  # a pair named by chance needs several windows
+        data = rentals(5_000, seed)
+        data[column] = change(data)
+        assert segments(monitored(rental_baseline, data), column) == {None}
+
+
+@pytest.mark.parametrize(
+    ("column", "change"), [("late", lambda data: 1), ("minutes", lambda data: 60 * data.minutes)], ids=["1", "seconds"]
+)
+def test_a_change_of_one_city_is_named_if_no_other_city_changed(rental_baseline, column, change):
+    for seed in (3, 5, 6):
+        data = rentals(5_000, seed)
+        data[column] = data[column].where(data.city != "Linz", change(data))
+        assert segments(monitored(rental_baseline, data), column) == {"city=Linz"}
 
 
 def test_a_column_that_is_away_or_of_another_type_leaves_the_others_looked_at(baseline):
