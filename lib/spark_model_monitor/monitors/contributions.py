@@ -33,7 +33,7 @@ MAX_UNEXPLAINED_CHANGE = 0.25  # maximum share of a change that may remain if an
 MAX_UNKNOWN_SHARE = 0.02  # maximum share of rows whose value of that column hardly occurs in the baseline
 MIN_PARTS = 5  # minimum number of parts from which their variance can be estimated
 CHI_SQUARE_QUARTILE = 0.1015  # lower quartile of the square of a standard normal variable
-MAX_EXPONENT = 600.0  # exp() of more than about 700 overflows
+MAX_CHOICES = 10**300  # more than 10**308 is no float
 
 
 @value_class
@@ -45,7 +45,8 @@ class Culprit:
     rows: their share of the rows.
     z: the number of standard errors by which they changed more than the other parts.
     p: the p-value, adjusted for all parts that were searched.
-    proportional: the share of the change that they would have if it were the same everywhere.
+    excess_share: their share of the change minus their share of the rows, or of a change that is the same everywhere,
+        whichever is larger.
     """
 
     parts: Sequence[int]
@@ -53,14 +54,7 @@ class Culprit:
     rows: float
     z: float
     p: float
-    proportional: float = 0.0
-
-    @property
-    def excess_share(self) -> float:
-        """Their share of the change minus their share of the rows, or of a change that is the same everywhere, whichever
-        is larger.
-        """
-        return self.share - max(self.rows, self.proportional)
+    excess_share: float
 
 
 @value_class
@@ -144,12 +138,14 @@ class BinnedChange:
         # The baseline's rows in the same part, if enough of these were read; else as many of all its rows as the window has
         table_before = np.tile(self.shares_before * len(self.bins), (key.num_parts, 1))
         baseline_rows: Doubles = np.full(key.num_parts, np.inf)
+        proportional = weights
         if self.bins_before is not None and key.codes_before is not None:
             part_table = self._count_by_bin(key.codes_before, self.bins_before, key.num_parts)
             part_rows = part_table.sum(axis=1)
             are_enough = part_rows >= MIN_PART_ROWS
             table_before[are_enough] = part_table[are_enough]
             baseline_rows[are_enough] = part_rows[are_enough]
+            proportional = self._proportional_change(part_table, weights)
         expected = table_before @ self.tests[:, clearest] / table_before.sum(axis=1)
         # In the direction of the change
         excesses = (hits - rows * expected) * np.sign(gaps[clearest])
@@ -163,7 +159,7 @@ class BinnedChange:
             excesses=excesses,
             change=change,
             excess_squares=measure_excess_squares(table_before, table),
-            proportional=self._proportional_change(key, weights),
+            proportional=proportional,
             are_categories=self.are_categories,
         )
         candidates = [
@@ -171,21 +167,18 @@ class BinnedChange:
         ]
         return max(candidates, key=_rank_parts)
 
-    def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
+    def _proportional_change(self, part_table: Doubles, weights: Doubles) -> Doubles:
         """The share of the change in each part, if every value that became rarer lost the same fraction of its rows
         everywhere.
 
-        If a value disappears, it does so in the parts that had it, which says nothing about these parts. weights: the parts'
-        shares of the rows.
+        If a value disappears, it does so in the parts that had it, which says nothing about these parts. part_table: the
+        baseline's rows in each part and bin. weights: the parts' shares of the rows.
         """
-        if self.bins_before is None or key.codes_before is None:
-            return weights
         # The fraction that each value lost; small losses are noise
         losses = np.maximum(self.shares_before - compute_shares(self.bins, len(self.shares_before)), 0.0)
         losses[losses < losses.max() / 10] = 0.0
         fractions_lost = ratio_or_zero(losses, self.shares_before)
-        table = self._count_by_bin(key.codes_before, self.bins_before, key.num_parts)
-        expected_losses = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
+        expected_losses = weights * (part_table @ fractions_lost) / np.maximum(part_table.sum(axis=1), 1)
         total = float(expected_losses.sum())
         if not total:
             return weights
@@ -266,35 +259,27 @@ class _Contributions:
         adjusted_p = min(1.0, p_value * _count_choices(self.key, int(chosen.sum())) * num_tests)
         # If numbers changed for a single value of a key, they may occur only there
         is_alone = share >= MIN_SHARE_ALONE and not self.are_categories and not self.key.have_ranges
-        proportional = 0.0
+        share_of_rows = proportional = float(self.rows[chosen].sum() / self.rows.sum())
         if not is_alone:
-            proportional = float(self.proportional[chosen].sum())
-        share_of_rows = float(self.rows[chosen].sum() / self.rows.sum())
-        return Culprit(np.flatnonzero(chosen).tolist(), share, share_of_rows, z, adjusted_p, proportional)
+            proportional = max(proportional, float(self.proportional[chosen].sum()))
+        return Culprit(np.flatnonzero(chosen).tolist(), share, share_of_rows, z, adjusted_p, share - proportional)
 
     def _compute_z(self, chosen: Flags) -> float:
         """The number of standard errors by which the chosen parts changed more than all others."""
-        excesses: list[float] = []
+        difference = 0.0
         variance = 0.0
-        baseline_variance = 0.0
-        for parts in (chosen, ~chosen):
-            num_rows = float(self.rows[parts].sum())
+        for parts, sign in ((chosen, 1), (~chosen, -1)):
+            rows = self.rows[parts]
+            num_rows = float(rows.sum())
             if num_rows < MIN_PART_ROWS:
                 return 0.0
-            excesses.append(self.excesses[parts].sum() / num_rows)
-            # Variances of the window's sample and of the baseline's sample
+            difference += sign * self.excesses[parts].sum() / num_rows
+            # The variance of the window's sample, and that of the baseline's
             fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
             variance += fraction * (1 - fraction) / num_rows
-            baseline_variance += self._compute_baseline_variance(parts)
-        noise = self._estimate_overdispersion()
-        return float(excesses[0] - excesses[1]) / math.sqrt(noise * (variance + baseline_variance))
-
-    def _compute_baseline_variance(self, parts: Flags) -> float:
-        """The variance of the parts' total excess that comes from the baseline's sample."""
-        expected = self.expected[parts]
-        weights = self.rows[parts] / self.rows[parts].sum()
-        variances = expected * (1 - expected) / self.baseline_rows[parts] * weights**2
-        return float(variances.sum())
+            expected = self.expected[parts]
+            variance += (expected * (1 - expected) / self.baseline_rows[parts] * (rows / num_rows) ** 2).sum()
+        return difference / math.sqrt(self._estimate_overdispersion() * variance)
 
     def _estimate_overdispersion(self) -> float:
         """The factor by which the variance between parts exceeds that of independent rows, from the lower quartile of
@@ -303,7 +288,7 @@ class _Contributions:
         is_large = self.rows >= MIN_PART_ROWS
         if is_large.sum() < MIN_PARTS:
             return 1.0
-        excesses = (self.hits / np.maximum(self.rows, 1) - self.expected)[is_large]
+        excesses = self.excesses[is_large] / self.rows[is_large]
         fractions = ((self.hits + 1) / (self.rows + 2))[is_large]
         # Squared deviations divided by those that independent rows would have
         window_variances = fractions * (1 - fractions) / self.rows[is_large]
@@ -323,9 +308,7 @@ def _count_choices(key: Key, chosen: int) -> float:
     """The number of ways to choose this many parts."""
     if key.is_ordered:
         return key.num_parts * (key.num_parts + 1) / 2
-    # The logarithm of the binomial coefficient
-    log_choices = math.lgamma(key.num_parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.num_parts - chosen + 1)
-    return key.num_parts * math.exp(min(log_choices, MAX_EXPONENT)) / chosen
+    return key.num_parts * min(math.comb(key.num_parts, chosen), MAX_CHOICES) / chosen
 
 
 def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
@@ -336,8 +319,7 @@ def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
     """
     chosen = np.zeros(key.num_parts, bool)
     if key.is_ordered:
-        start, end = _find_stretch(excesses.tolist())
-        chosen[start:end] = True
+        chosen[_find_stretch(excesses)] = True
     else:
         chosen[excesses.argmax()] = True
     # A part with less than a tenth of the largest excess doesn't belong to the cause
@@ -346,21 +328,11 @@ def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
     yield chosen
 
 
-def _find_stretch(excesses: Sequence[float]) -> tuple[int, int]:
-    """Start and end of the neighbouring parts with the largest sum, by Kadane's maximum subarray algorithm."""
-    largest_sum = -math.inf
-    start = 0
-    total = 0.0
-    ends = (0, 1)
-    for index, contribution in enumerate(excesses):
-        if total <= 0:
-            start = index
-            total = 0.0
-        total += contribution
-        if total > largest_sum:
-            largest_sum = total
-            ends = (start, index + 1)
-    return ends
+def _find_stretch(excesses: Doubles) -> slice:
+    """The neighbouring parts with the largest sum: the largest rise of the cumulative sum."""
+    sums = np.concatenate(([0.0], np.cumsum(excesses)))
+    end = 1 + (sums[1:] - np.minimum.accumulate(sums[:-1])).argmax()
+    return slice(sums[:end].argmin(), end)
 
 
 def measure_excess_squares(before: Doubles, now: Doubles) -> Doubles:

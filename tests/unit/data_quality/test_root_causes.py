@@ -120,7 +120,7 @@ def make_origin(name, share, rows, **members):
     key = Key(name, NO_CODES, 1, **members)
     if not key.labels:
         key = replace(key, describe=lambda parts: f"from {name}")
-    return key, Culprit([0], share, rows, z=9.0, p=0.0)
+    return key, Culprit([0], share, rows, z=9.0, p=0.0, excess_share=share - rows)
 
 
 @pytest.mark.parametrize("share_of_client", [0.98, 1.0])

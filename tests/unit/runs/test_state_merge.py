@@ -5,11 +5,15 @@ import logging
 import re
 from datetime import datetime, timezone
 
+import numpy as np
+import pandas as pd
 import pytest
 from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
+from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.check_results import Outcome
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.baselines import read_baseline
@@ -56,7 +60,7 @@ def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, capl
         merge_runs(paths, str(tmp_path / "all"))
 
     [warning] = [
-        record.message for record in caplog.records if record.levelno == logging.WARNING
+        record.message for record in caplog.records if "documents leave out" in record.message
     ]  # not again of the third
     assert re.match(rf".*{run_name}.* has no 'moments' of 1 features; the documents leave out what needs it$", warning)
     age, fare = json.loads((tmp_path / "all" / "statistics.json").read_text())["features"]
@@ -137,3 +141,71 @@ def test_a_merge_of_what_nobody_edited_is_what_it_suggests(tmp_path):
 
     [copy] = (tmp_path / "both" / "_runs").glob("*/constraints.json")
     assert (tmp_path / "both" / "constraints.json").read_bytes() == copy.read_bytes()
+
+
+def day(seed, level=172.0, rows=1_500):
+    random = np.random.default_rng(seed)
+    heights = random.normal(level, 9, rows).round(1)
+    return pd.DataFrame({"height": heights, "plan": random.choice(["day", "month", "year"], rows, p=[0.5, 0.3, 0.2])})
+
+
+def judge_with_merge(tmp_path, days, window):
+    """The outcome of a window, compared with the merged baselines of days, and with one of all their rows."""
+    paths = [str(tmp_path / f"day {index}") for index in range(len(days))]
+    for path, frame in zip(paths, days, strict=True):
+        run_baseline(frame, DataQualityMonitor(), engine="local").write(path)
+    merge_runs(paths, str(tmp_path / "all"))
+    baselines = [read_baseline(tmp_path / "all"), run_baseline(pd.concat(days), DataQualityMonitor(), engine="local")]
+    return [run_monitoring(window, DataQualityMonitor(), baseline, engine="local").outcome for baseline in baselines]
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome"),
+    [
+        pytest.param(174.5, Outcome.CHANGED, id="a shift of 0.28 standard deviations"),
+        pytest.param(172.0, Outcome.UNCHANGED, id="a healthy window"),
+    ],
+)
+def test_a_merge_of_baselines_judges_as_one_scan_of_their_rows(tmp_path, level, outcome):
+    days = [day(seed) for seed in range(1, 5)]
+
+    assert judge_with_merge(tmp_path, days, day(77, level)) == [outcome, outcome]
+
+
+def test_a_merge_of_baselines_knows_how_days_differ(tmp_path):
+    """Each day has its own level, which no baseline of one day knows."""
+    levels = np.random.default_rng(5).normal(172, 3, 12)
+    days = [day(seed, level, rows=600) for seed, level in enumerate(levels)]
+
+    for outcome in judge_with_merge(tmp_path, days, day(77, 174.5, rows=600)):
+        assert outcome is not Outcome.CHANGED
+
+
+def test_a_merge_of_merges_varies_as_the_merge_of_all(tmp_path):
+    paths = [str(tmp_path / f"day {seed}") for seed in range(4)]
+    for seed, path in enumerate(paths):
+        run_baseline(day(seed), DataQualityMonitor(), engine="local").write(path)
+    halves = [str(tmp_path / name) for name in ("first", "second")]
+    merge_runs(paths[:2], halves[0])
+    merge_runs(paths[2:], halves[1])
+    merge_runs(paths, str(tmp_path / "all"))
+    merge_runs(halves, str(tmp_path / "halves"))
+
+    merged, merged_twice = (read_baseline(tmp_path / name).get_variation().past["height"] for name in ("all", "halves"))
+    assert merged_twice["effective"] == pytest.approx(merged["effective"], rel=1e-3)
+    assert np.corrcoef(merged_twice["location"], merged["location"])[0, 1] > 0.99
+
+
+def test_a_merge_of_few_windows_says_that_their_variation_is_unknown(tmp_path, caplog):
+    baseline = run_baseline(day(0), DataQualityMonitor(), engine="local")
+    for window in range(8):
+        findings = run_monitoring(day(window + 1), DataQualityMonitor(), baseline, engine="local")
+        findings.write(str(tmp_path / f"{window}"))
+    paths = [str(tmp_path / f"{window}") for window in range(8)]
+
+    for number, warnings in ((4, 1), (8, 0)):
+        caplog.clear()
+        merge_runs(paths[:number], str(tmp_path / f"of {number}"))
+        messages = [record.message for record in caplog.records if "how columns vary" in record.message]
+        assert len(messages) == warnings
+    assert len(read_baseline(tmp_path / "of 8").get_variation().past["height"]["rows"]) == 8

@@ -18,14 +18,20 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    Variation,
+    compare_blocks_with,
+    merge_histories,
+)
 from spark_model_monitor.monitors.protocol import Monitor, Sample
 from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history import state_files
-from spark_model_monitor.reports.history.baselines import find_edited_file
+from spark_model_monitor.reports.history.baselines import find_edited_file, read_run_baseline
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
 from spark_model_monitor.running.kinds import create_monitor_for_state, list_monitor_classes
 from spark_model_monitor.statistics.states import Profile, State
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.storage import join, read_file, resolve_path, write_file
 
 log = logging.getLogger(__name__)
@@ -86,6 +92,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     files[state_files.name_state_file(type(state))] = state_files.to_parquet(state)
+    if isinstance(state, Profile):
+        files |= state_files.encode_block_variation(_merge_blocks(paths, state))
     # Only the summary is needed, so there is no baseline
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
@@ -133,46 +141,45 @@ def read_state(path: str) -> State:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
     # The name of the file shows which kind of monitor made the state
     for monitor_class in list_monitor_classes():
-        name = state_files.name_state_file(monitor_class.STATE)
-        if name in run.digests:
-            return state_files.decode_state_file(read_run_file(run, name), join(run.folder, name))
+        state = state_files.read_run_state(run, state_files.name_state_file(monitor_class.STATE))
+        if state is not None:
+            return state
     raise BadInput(f"{path}: run {run.run_id} has nothing in {state_files.FOLDER}/ that adds; run the job again")
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
     """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
-    descriptions = [description for description in map(_read_description, paths) if description is not None]
-    windows = [description.window for description in descriptions if description.window is not None]
-    row_counts = [description.rows for description in descriptions if description.rows is not None]
-    models: set[str | None] = set()
-    schedules: set[str | None] = set()
-    # If a run has no description, its model is unknown
-    if len(descriptions) == len(paths):
-        models = {description.model for description in descriptions}
-        schedules = {description.schedule for description in descriptions}
-    # From the start of the first window to the end of the last one
-    window = None
-    if len(windows) == len(paths):
-        start = min(run_window.start for run_window in windows)
-        window = RunWindow(start=start, end=max(run_window.end for run_window in windows))
-    # The options that the data was read with, if all runs have the same
-    read_by = None
-    if descriptions and all(description.read_by == descriptions[0].read_by for description in descriptions):
-        read_by = descriptions[0].read_by
     settings = (getattr(document, "monitoring_config", None) for document in documents)
-    return RunDescription(
+    merged = RunDescription(
         job="merge-states",
         analysis_type=monitor.ANALYSIS_TYPE.value,
-        window=window,
-        model=next(iter(models)) if len(models) == 1 else None,
-        schedule=next(iter(schedules)) if len(schedules) == 1 else None,
+        window=None,
+        model=None,
+        schedule=None,
         baseline_run_id=None,
         product=__version__,
         settings=next(filter(None, settings), MonitoringConfig()),
-        rows=sum(row_counts) if len(row_counts) == len(paths) else None,
+        rows=None,
         violations=None,
-        read_by=read_by,
     )
+    # What a run doesn't know, or what differs between runs, is unknown
+    descriptions = [_read_description(path) or merged for path in paths]
+    first = descriptions[0]
+    members = {
+        name: getattr(first, name)
+        for name in ("model", "schedule", "read_by")
+        if all(getattr(description, name) == getattr(first, name) for description in descriptions)
+    }
+    windows = [description.window for description in descriptions if description.window]
+    # From the start of the first window to the end of the last one
+    if len(windows) == len(paths):
+        start = min(window.start for window in windows)
+        members["window"] = RunWindow(start=start, end=max(window.end for window in windows))
+    # All rows, if each run knows its own
+    row_counts = [description.rows for description in descriptions]
+    if None not in row_counts:
+        members["rows"] = sum(filter(None, row_counts))
+    return merged.model_copy(update=members)
 
 
 def _read_description(path: str) -> RunDescription | None:
@@ -187,10 +194,10 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     """Apply a user's edits of the constraints at `path` to those of the merge; the copy in its run stays as suggested."""
     run = read_current_run(path)
     name = suggested.FILE_NAME
-    edited = None
-    if run is not None and name in run.digests:
-        edited = find_edited_file(name, path, run)
-    if run is None or edited is None:
+    if run is None or name not in run.digests:
+        return
+    edited = find_edited_file(name, path, run)
+    if edited is None:
         return
     # The constraints that the run suggested, and the edited ones, as plain JSON
     before = json.loads(read_run_file(run, name))
@@ -241,6 +248,27 @@ def _add_states(paths: Sequence[str]) -> Any:
             _warn_of_lost_states(total, next_total, path)
         total = next_total
     return total
+
+
+def _merge_blocks(paths: Sequence[str], total: Profile) -> Variation:
+    """How the blocks of all runs vary. A run without blocks, such as that of a window, is one block."""
+    # States are read again, because only their sum may fit into memory
+    merged = Variation(is_ordered_by_time=True)
+    for path in paths:
+        variation = read_run_baseline(path).get_variation()
+        part: Any = read_state(path)
+        merged = Variation(
+            merge_histories(merged.past, compare_blocks_with(total, part, variation.past)),
+            {**merged.unfit, **variation.unfit},
+            merged.is_ordered_by_time and variation.is_ordered_by_time,
+        )
+    if all(len(statistics["rows"]) < MIN_WINDOWS for statistics in merged.past.values()):
+        log.warning(
+            "fewer than %d runs without parts don't show how columns vary, so only large changes are seen; make a baseline "
+            "of their data in one run",
+            MIN_WINDOWS,
+        )
+    return merged
 
 
 def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:

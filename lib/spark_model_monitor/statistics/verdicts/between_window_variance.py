@@ -50,6 +50,7 @@ MIN_PRIOR_GROUPS = 5  # fewest groups that show how similar their variances are
 NOISE_LEVEL = 0.05  # significance level: with a smaller p-value, a variation, delay or cluster is more than noise
 STRICT_LEVEL = 1e-3  # significance level of the tests for outliers, for neighbours that are alike, and for a trend
 MIN_PROBABILITY = 1e-200
+MIN_COVERAGE = 0.96  # 32 parts and a rest smaller than one of them have more of the rows
 ERROR_OF_GROUPS = 8 / 27
 """A ninth of 8/3, the squared relative error of a design effect that one group shows (D4.16): the cube root's error."""
 MAX_EXACT_P = 0.01  # a larger p-value of a count is approximated by a normal score
@@ -216,7 +217,7 @@ class PastWindows(dict[str, Values]):
         # The parts together have nearly all rows of the reference; the rows of earlier windows are not among these
         part_rows = self["rows"]
         all_rows = part_rows**2 / (part_rows - self["effective"])
-        are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
+        are_parts = (all_rows > MIN_COVERAGE * reference_rows) & (all_rows < reference_rows + 1)
         parts = int(are_parts.sum())
         window_count = max(MIN_WINDOWS, min(parts, round(reference_rows / rows)))
         if window_count >= parts:

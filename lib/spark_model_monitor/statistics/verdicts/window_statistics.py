@@ -112,9 +112,10 @@ def compare_values(
     for name, scores in compute_rank_scores((totals.cumsum() - totals / 2) / sizes.sum()).items():
         [difference], [error] = compare_mean_scores(scores, totals, counts[1:], sizes[1:])
         # The sum of few rows is not normal: take the error with which a normal score has the exact tail
-        if abs(difference) > CLEAR_SCORE * error and sizes.min() <= FEW_ROWS:
+        width = float(np.ptp(scores))
+        if width and abs(difference) > CLEAR_SCORE * error and sizes.min() <= FEW_ROWS:
             error = abs(difference) / _score_few_rows(scores, totals, counts[sizes.argmin()])
-        changes.append(StatisticChange(name, float(difference), float(error), sketch_error * float(np.ptp(scores)) / 4))
+        changes.append(StatisticChange(name, float(difference), float(error), sketch_error * width / 4))
     names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
     counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))

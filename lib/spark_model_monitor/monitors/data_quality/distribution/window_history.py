@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.states.hash_samples import unique_with_inver
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.states.surplus import measure_change
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
-from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, SCORES, PastWindows
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.tail_probabilities import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.window_statistics import (
@@ -137,6 +137,36 @@ def estimate_block_variation(
         rows = count_value_rows(ordered_runs, numeric=feature.is_numeric)[has_values]
         _add_block_statistics(feature.name, blocks, rows, past, unfit, is_ordered_by_time=is_ordered_by_time)
     return Variation(past, unfit, is_ordered_by_time)
+
+
+def compare_blocks_with(total: Profile, part: Profile, blocks: StatisticsByFeature) -> dict[str, PastWindows]:
+    """The raw statistics of the blocks of a part of the data, each compared with all rows instead of those of the part. A feature
+    without blocks is one block.
+
+    The mean of a block differs from that of all rows by its difference from the part's mean, and by that of the part.
+    """
+    past = {}
+    for feature, feature_of_total in zip(part.features, total.features, strict=True):
+        current = create_distribution(feature)
+        reference = create_distribution(feature_of_total)
+        window = score_window(reference, current)
+        if window is None:
+            continue
+        window_as_block = {key: np.array([value]) for key, value in window.items()} | {"effective": np.zeros(1)}
+        raw = blocks.get(feature.name, window_as_block)
+        # Blocks may be a sample of the rows
+        rows = raw["rows"]
+        effective = rows * (1 - rows / rows.sum() * current.present / reference.present)
+        if not effective.all():
+            continue
+        # Sums of the rows' deviations, in standard deviations of a row
+        error = math.sqrt(1 / current.present + 1 / reference.present)
+        scores = {
+            key: (raw[key] * np.sqrt(raw["effective"]) + rows * window[key] * error) / np.sqrt(effective)
+            for key in SCORES
+        }
+        past[feature.name] = PastWindows({**raw, "effective": effective, **scores})
+    return past
 
 
 def _add_block_statistics(
