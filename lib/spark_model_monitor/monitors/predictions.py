@@ -52,16 +52,16 @@ class LabelRule:
     threshold: float
     labels: tuple[Any, ...] | None = None
 
-    def convert_scores(self, scores: Doubles, arrow_type: pa.DataType) -> pa.Array:
+    def convert_scores(self, answers: Answers, arrow_type: pa.DataType) -> pa.Array:
         """The labels of some rows as a column of this type.
 
         Raises BadInput if the number of labels differs from the number of scores.
         """
-        count = scores.shape[1]
+        count = answers.shape[1]
         # The class with the highest score; or for a single score, whether it is above the threshold
-        classes = (scores[:, 0] > self.threshold).astype(np.intp)
+        classes = (answers[:, 0] > self.threshold).astype(np.intp)
         if count > 1:
-            classes = scores.argmax(axis=1)
+            classes = answers.argmax(axis=1)
         if self.labels is None:
             return _convert_labels(classes.astype(np.float64), arrow_type)
         if len(self.labels) != max(count, 2):
@@ -137,6 +137,9 @@ class PredictionTask:
     def __call__(self, batches: Batches) -> Batches:
         caller = self.prepared.create_caller()
         field = self.schema.field(self.position)
+        convert = self.label_rule.convert_scores
+        if self.prepared.model.labels:
+            convert = _convert_model_labels
         for batch in batches:
             is_accepted = read_reasons(batch, REASON) == 0
             is_unanswered = np.zeros(batch.num_rows, bool)
@@ -147,17 +150,9 @@ class PredictionTask:
                 except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
                     is_unanswered = is_accepted
                 else:
-                    predictions = pc.replace_with_mask(
-                        predictions, is_accepted, self._convert_answers(answers, field.type)
-                    )
+                    predictions = pc.replace_with_mask(predictions, is_accepted, convert(answers, field.type))
             rows = batch.add_column(self.position, field, predictions)
             yield reject_records(rows, is_unanswered, Refusal.IN_UNANSWERED_BATCH, self.cells, self.schema)
-
-    def _convert_answers(self, answers: Answers, arrow_type: pa.DataType) -> pa.Array:
-        """The model's answers in the form of the new column."""
-        if self.prepared.model.labels:
-            return _convert_model_labels(answers, arrow_type)
-        return self.label_rule.convert_scores(answers.astype(np.float64), arrow_type)
 
 
 @contextmanager
@@ -282,12 +277,12 @@ def _convert_labels(numbers: Doubles, arrow_type: pa.DataType) -> pa.Array:
     return pa.array(numbers, pa.float64()).cast(arrow_type)
 
 
-def _convert_model_labels(labels: Answers, arrow_type: pa.DataType) -> pa.Array:
+def _convert_model_labels(answers: Answers, arrow_type: pa.DataType) -> pa.Array:
     """The labels that the model returns, as texts if the true labels are texts, otherwise as numbers."""
     if pa.types.is_string(arrow_type):
-        return pa.array(convert_to_texts(labels), arrow_type)
+        return pa.array(convert_to_texts(answers), arrow_type)
     try:
-        return _convert_labels(labels.astype(np.float64), arrow_type)
+        return _convert_labels(answers.astype(np.float64), arrow_type)
     except ValueError:
         raise BadInput(
             "the model answers words, and the labels of the data set are numbers; give data whose labels are words"

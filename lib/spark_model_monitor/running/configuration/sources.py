@@ -101,12 +101,12 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
     env_file = ChainMap(*layers).get("env_file")
-    if env_file is not None:
+    if env_file:
         variables = _read_env_file(env_file, errors)
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    if project is not None:
+    if project:
         layers.append(_read_project(project, errors))
         root = ChainMap(*layers).get("container_root", LocatedText("/", ""))
         if not Path(root.text).is_dir():
@@ -283,10 +283,10 @@ def _read_env_file(env_file: LocatedText, errors: Faults) -> dict[str, str]:
 def _read_bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> Iterator[tuple[str, str]]:
     for binding in bindings:
         # The parser raises no error for a name without a value, or for an open quote
-        if binding.error or (binding.key is not None and binding.value is None):
+        if binding.error or (binding.key and binding.value is None):
             line = binding.original.line
             errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
-        elif binding.key is not None and binding.value is not None:
+        elif binding.key and binding.value is not None:
             yield binding.key, binding.value
 
 

@@ -413,8 +413,10 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
                 "--max-quarantined-share"
             )
     counts = ledger.counts
-    are_apart = counts.captures and ledger.labels.ids and not (counts.labelled or counts.absent)
-    difference = _compare_spellings(window) if are_apart else ""
+    are_apart = counts.captures and not (counts.labelled or counts.absent)
+    difference = ""
+    if are_apart and ledger.labels.ids:
+        difference = _compare_spellings(window)
     # While labels may still come, an hour without any is no error
     if request.late_hours is not None:
         if difference:
@@ -423,16 +425,14 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
     if not counts.captures:
         raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_format_window(request)}")
     if are_apart:
+        unknown_ids = (
+            "the eventId of a label has to be the capture's inferenceId, or its eventId where it has none; write "
+            "--late-labels P7D to wait for labels"
+        )
         raise BadInput(
             f"none of {ledger.labels.ids:,} labels has the id of one of {counts.captures:,} captures{_format_window(request)}; "
-            + (difference or UNKNOWN_IDS)
+            + (difference or unknown_ids)
         )
-
-
-UNKNOWN_IDS = (
-    "the eventId of a label has to be the capture's inferenceId, or its eventId where it has none; write "
-    "--late-labels P7D to wait for labels"
-)
 
 
 def _compare_spellings(window: _HourMerge) -> str:

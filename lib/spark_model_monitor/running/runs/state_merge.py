@@ -163,7 +163,7 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
         violations=None,
     )
     # What a run doesn't know, or what differs between runs, is unknown
-    descriptions = [_read_description(path) or merged for path in paths]
+    descriptions = [read_document(run, RunDescription) or merged for run in map(read_current_run, paths) if run]
     first = descriptions[0]
     members = {
         name: getattr(first, name)
@@ -180,14 +180,6 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
     if None not in row_counts:
         members["rows"] = sum(filter(None, row_counts))
     return merged.model_copy(update=members)
-
-
-def _read_description(path: str) -> RunDescription | None:
-    """The run description at a path; None for a run of a release without run.json."""
-    run = read_current_run(path)
-    if run:
-        return read_document(run, RunDescription)
-    return None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
