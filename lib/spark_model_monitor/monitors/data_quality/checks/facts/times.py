@@ -219,13 +219,14 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     baseline, current = times
     stretch = _find_stretch(baseline_profile)
     seconds = stretch.end - stretch.begin
-    mean_gap = (current.last - current.first) / SECONDS_OF_HOUR / current.total
+    group = _estimate_rows_per_time(baseline_profile)
+    mean_gap = (current.last - current.first) / SECONDS_OF_HOUR / current.total * group
     longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)), CHANCE_GAPS * mean_gap)
     if hours_of_day.count_far(baseline, longest_gap, seconds):
         return None
     counts_now = (hours_of_day.count_far(current, longest_gap, seconds), current.total)
     quantity = "share of times far from the others"
-    return compare_shares(quantity, (0, baseline.total), counts_now, _estimate_rows_per_time(baseline_profile))
+    return compare_shares(quantity, (0, baseline.total), counts_now, group)
 
 
 @cache_with_feature
@@ -252,7 +253,10 @@ def _find_stretch(baseline_profile: FeatureProfile) -> Stretch:
     """The largest stretch of the baseline's times, without sentinels and other times far away."""
     times = baseline_profile.state(TimeCounts)
     assert times is not None
-    return hours_of_day.find_largest_stretch(times, MAX_SEASON_GAP_HOURS)
+    # Few different times, such as births, leave longer gaps by chance, whose median is the mean times log 2
+    typical_gap = float(np.median(np.diff(times.starts, prepend=times.starts[0])))
+    longest_gap = max(MAX_SEASON_GAP_HOURS, CHANCE_GAPS / math.log(2) * typical_gap)
+    return hours_of_day.find_largest_stretch(times, longest_gap)
 
 
 @register_fact(
