@@ -11,7 +11,7 @@ from scipy import stats
 
 from spark_model_monitor.documents import alert_files
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import compute_rank_scores, count_decimals, find_digits
+from spark_model_monitor.statistics.drift.distributions import StepCdf, compute_rank_scores, count_decimals, find_digits
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import window_statistics
@@ -161,6 +161,12 @@ def test_cells_are_the_references_sixteenths_its_tails_and_its_frequent_values()
     widths = dict(zip(names, widths.tolist(), strict=True))
 
     assert widths == {**{f"sixteenth{k}": 8 for k in range(1, 17)}, "tail1": 1, "tail2": 2, "value1": 1, "value2": 0}
+
+
+def test_a_number_that_is_too_large_to_be_scaled_counts_without_a_warning():
+    counts, rows = StepCdf(np.array([0.2, 0.3, 1e308]), np.array([1, 2, 3])).count_digits(1, is_exact=True)
+
+    assert (counts.tolist(), rows) == ([1, 0], 2)
 
 
 def test_digits_are_those_that_the_reference_has():

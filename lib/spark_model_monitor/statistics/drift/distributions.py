@@ -98,9 +98,8 @@ def count_decimals(values: Values) -> int:
     # In most columns a few values rule out all decimals
     parts = (finite[:SAMPLED_NUMBERS], finite)
     for decimals in range(MAX_DECIMALS):
-        with np.errstate(over="ignore"):
-            if all(_are_on_grid(numbers * 10.0**decimals).all() for numbers in parts):
-                return decimals
+        if all(_are_on_grid(numbers, decimals).all() for numbers in parts):
+            return decimals
     return MAX_DECIMALS
 
 
@@ -110,12 +109,13 @@ def find_digits(values: Values, decimals: int) -> Flags:
         scaled = values * 10.0**decimals
         # Half of an even number is whole, and a tenth of one that ends in 0
         quotients = np.rint(scaled) / np.array([[2.0], [10.0]])
-    is_digit: Flags = _are_on_grid(scaled) & (quotients == np.rint(quotients))
+    is_digit: Flags = _are_on_grid(values, decimals) & (quotients == np.rint(quotients))
     return is_digit
 
 
-def _are_on_grid(scaled: Values) -> Flags:
-    with np.errstate(invalid="ignore"):
+def _are_on_grid(values: Values, decimals: int) -> Flags:
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = values * 10.0**decimals
         tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # the rounding error of sums
         are_close: Flags = np.abs(scaled - np.rint(scaled)) <= tolerance
     return are_close
@@ -215,7 +215,7 @@ class StepCdf:
         counts = find_digits(self.values, decimals) @ weights
         rows = float(self.total)
         if decimals < MAX_DECIMALS:
-            rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
+            rows = float(weights @ _are_on_grid(self.values, decimals))
         if is_exact:
             return counts, rows
         scale = len(self.values) / self.total
