@@ -270,3 +270,24 @@ def test_a_column_that_changed_names_no_groups_of_its_own_rows(change):
 
     assert {violation.feature_name for violation in findings.violations.violations} == {"age"}
     assert all(feature.outcome is not Outcome.CANNOT_TELL for feature in judge_features(findings.results))
+
+
+def draw_births(rows, seed, rows_of_visit):
+    """The days of births, one for all rows of a visit, and another column."""
+    random = np.random.default_rng([8, seed])
+    days = np.datetime64("1950-01-01") + random.integers(0, 20_000, rows // rows_of_visit)
+    return pd.DataFrame({"birth": np.repeat(days, rows_of_visit).astype(str), "clicks": random.poisson(3, rows)})
+
+
+@pytest.mark.parametrize("rows_of_visit", [5, 20])
+def test_births_that_visits_share_are_near_each_other_and_those_of_another_century_are_not(rows_of_visit):
+    baseline = run_baseline(draw_births(12_000, 0, rows_of_visit), MONITOR, engine="local")
+
+    for seed in range(1, 6):
+        assert violated(baseline, draw_births(1_000, seed, rows_of_visit)) == set()
+    # A third of the visits have births 200 years later
+    window = draw_births(1_000, 6, rows_of_visit)
+    births = window["birth"].to_numpy("datetime64[D]")
+    is_far = np.repeat(np.random.default_rng(9).random(1_000 // rows_of_visit) < 0.3, rows_of_visit)
+    moved = window.assign(birth=np.where(is_far, births + 200 * 365, births).astype(str))
+    assert ("birth", "date_range_check") in violated(baseline, moved)
