@@ -95,9 +95,9 @@ Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text)
 
 _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
 _NOT_IN_NAME = re.compile(
-    r"[-_.]*[*?\[].*"  # `orders-*` is of `orders`
+    r"(?<![-_.])[-_.]*[*?\[].*"  # `orders-*` is of `orders`
     r"|[-_.]?20\d\d-?[01]\d-?[0-3]\d(T[\d:.-]+Z?)?[-_]?"  # the file of a day has the name of the others
-    r"|(\.(csv|tsv|txt|jsonl?|ndjson|parquet|orc|avro|gz|bz2|zst))+$",
+    r"|(\.(csv|tsv|txt|jsonl?|ndjson|parquet|orc|avro|gz|bz2|zst)){1,2}$",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(r"\d*|\.+|AllTraffic|[^=]+=.*|_runs|[a-z]+:", re.IGNORECASE)

@@ -114,7 +114,7 @@ def test_where_predictions_say_nothing_a_baseline_whose_labels_contradict_the_sc
 @pytest.mark.parametrize(
     ("is_reversed", "statuses", "sentence"),
     [
-        pytest.param(True, {CheckStatus.VIOLATED}, "the score, or the class, may be inverted", id="reversed"),
+        pytest.param(True, {CheckStatus.VIOLATED}, "the score or the labels may be inverted", id="reversed"),
         pytest.param(False, {CheckStatus.PASSED}, None, id="as before"),
     ],
 )

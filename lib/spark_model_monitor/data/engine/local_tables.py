@@ -166,7 +166,7 @@ def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
         # From Delta's change files, only inserted rows are read
         file_columns = _find_file_columns(file.schema_arrow, table.schema, schema)
         has_changes = CHANGE_TYPE in file.schema_arrow.names and CHANGE_TYPE not in table.schema.names
-        read_names = [*(name for name in file_columns if name is not None), *[CHANGE_TYPE] * has_changes]
+        read_names = [name for name in file_columns if name is not None] + [CHANGE_TYPE] * has_changes
         # A column that the file lacks has the same value in all rows
         constants = table.constants.get(piece.path, {})
         for batch in file.iter_batches(rows, row_groups=row_groups, columns=read_names) if row_groups else ():

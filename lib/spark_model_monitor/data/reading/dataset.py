@@ -141,8 +141,7 @@ class Dataset:
                 "give those that matter, or several data sets"
             )
         # A column without a name is called by its place, as in a CSV file
-        names = tuple(name or f"_c{position}" for position, name in enumerate(self.names))
-        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "names", tuple(name or f"_c{index}" for index, name in enumerate(self.names)))
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
