@@ -37,9 +37,8 @@ from spark_model_monitor.monitors.predictors.model_loading import (
 from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.value_class import value_class
 
-Answers: TypeAlias = (
-    Doubles | NDArray[np.object_]
-)  # of a model: scores of shape (rows, outputs), or labels of shape (rows,)
+# Of a model: scores of shape (rows, outputs), or labels of shape (rows,)
+Answers: TypeAlias = Doubles | NDArray[np.object_]
 
 
 @value_class
@@ -217,7 +216,10 @@ def _count_texts(features: int, reason: str | None, batches: Batches) -> Batches
     """Yield the number of rows of each batch, and of the texts in each column that aren't numbers."""
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        counts = [accepted.num_rows, *((~flag_numbers(column)).sum() for column in accepted.columns[:features])]
+        counts = [
+            accepted.num_rows,
+            *((~flag_numbers(simplify_type(column))).sum() for column in accepted.columns[:features]),
+        ]
         yield pa.RecordBatch.from_pydict({"counts": [counts]}, COUNTS_SCHEMA)
 
 

@@ -139,6 +139,12 @@ def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path
     assert read_metrics(analyse(str(tmp_path / "rows.csv"), make_config(), model))["DPPL"] == 1  # all of Ulm, none of 7
 
 
+def test_times_are_texts_to_the_model():
+    rows = make_table(60).assign(at=pd.Timestamp("2026-03-04"))
+
+    read_metrics(analyse(rows, make_config(), lambda frame: frame["at"].str.startswith("2026").astype(float)))
+
+
 def test_an_endpoint_is_asked_for_the_rows_that_are_preserved():
     rows = make_table()
     predicted = rows.assign(p=(rows["age"] > 50).astype(int))
