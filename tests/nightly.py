@@ -119,7 +119,8 @@ def run_step(step: NightlyStep, night: date) -> int:
     environment = seconds | os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "150"} | dict(step.variables)
     if (ROOT.parent / "shared").is_dir():
         environment[DEMANDED] = "1"
-    make = ("make", "--no-print-directory", "-C", str(ROOT))
+    # ARGS of `make nightly` are the names of steps
+    make = ("make", "--no-print-directory", "-C", str(ROOT), "ARGS=")
     with log.open("w", encoding="utf-8") as log_file:
         run = partial(subprocess.call, env=environment, stdout=log_file, stderr=log_file)
         status = run([*make, *step.before]) if step.before else 0

@@ -157,6 +157,7 @@ def test_the_demos_day_says_what_began_when_and_by_how_much(day):
     assert "No change seen" in (day / "calm.html").read_text().partition("</h1>")[0]
 
 
+@pytest.mark.everyday
 def test_the_readmes_pictures_are_of_the_pages_that_are_made_now(day):
     """Their sources lie beside them: what they say but for its numbers, which depend on the size of the demo."""
     for name, page in PICTURES.items():
