@@ -275,10 +275,9 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
         raise Odd(UNCLAIMED)
     if not all(isinstance(document, Pairs) for document in documents):
         raise Odd(REFUSED)
-    nested = [value for document in documents for _, value in document if isinstance(value, list)]
-    if nested:
-        # Objects are a feature's text, unless there are arrays in them or too many levels
-        raise Odd(UNCLAIMED if all(isinstance(value, Pairs) for value in nested) else REFUSED)
+    # An object or an array is a feature's text, if it has not too many levels
+    if any(isinstance(value, list) for document in documents for _, value in document):
+        raise Odd(UNCLAIMED)
     return [[(key, None if value is None else format_cell(value)) for key, value in document] for document in documents]
 
 

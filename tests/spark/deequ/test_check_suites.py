@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyspark.sql.functions as F
 import pytest
-from tests.spark_lines import has_deequ, on_spark_3
+from tests.spark_lines import has_deequ, on_a_jvm, on_spark_3
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -426,6 +426,7 @@ def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark)
         assert stdout.splitlines() == ["JUDGED ['Failure', 'Success']"]  # and nothing of pydeequ's about a server
 
 
+@on_a_jvm("the sentence says so")
 @pytest.mark.skipif(has_deequ(), reason="this Spark has Deequ")
 def test_a_second_scan_where_deequ_is_not_is_one_sentence(spark, frame, tmp_path):
     path = tmp_path / "checks.json"

@@ -117,6 +117,7 @@ def make_profile(columns):
     return Profile(features[0].data_types.total, tuple(features))
 
 
+@pytest.mark.deequ
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(allow_subnormal=True), max_size=30))
 def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
@@ -125,6 +126,7 @@ def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
     assert_same(compute_metrics(profile), evaluate(spark, profile))
 
 
+@pytest.mark.deequ
 def test_columns_may_be_called_anything(spark):
     names = ["a.b", " a", "ключ", "Age", "age", "q`t", "c1", "", "x" * 300]
     profile = make_profile({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
@@ -132,6 +134,7 @@ def test_columns_may_be_called_anything(spark):
     assert [metrics.maximum for metrics in evaluate(spark, profile).values()] == [3.0 + number for number in range(9)]
 
 
+@pytest.mark.deequ
 @pytest.mark.parametrize(
     ("column", "ddl", "expected"),
     [

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrameReader
 from tests.spark.merging.records import (
     BRANCH,
     format_folder,
@@ -21,13 +20,14 @@ from spark_model_monitor.errors import BadInput
 @pytest.mark.parametrize("write", [write_captures, write_labels], ids=["captures", "labels"])
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
 def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_published(
-    merge, tmp_path, write, change, monkeypatch
+    merge, spark, tmp_path, write, change, monkeypatch
 ):
     files = {
         write_captures: write_captures(tmp_path, 0, [make_capture(number) for number in range(50)]),
         write_labels: write_labels(tmp_path, 0, [make_label(f"event-{number}") for number in range(50)]),
     }
-    listed = DataFrameReader.text
+    reader_class = type(spark.read)
+    listed = reader_class.text
     changed = []
 
     def read(reader, *paths, **options):
@@ -37,7 +37,7 @@ def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_publishe
         return frame
 
     # What the merge lists is there, and what it opens after that has changed
-    monkeypatch.setattr(DataFrameReader, "text", read)
+    monkeypatch.setattr(reader_class, "text", read)
 
     with pytest.raises(BadInput, match=f"{files[write].name}: had [0-9,]+ bytes when it was listed"):
         merge(0)
