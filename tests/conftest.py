@@ -90,6 +90,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Fixtures that make the session
+    makers = {"spark"}
+    if both_engines.are_asked_for():
+        makers |= {"engine_name", "make_jobs"}
     for item in items:
         folder = find_folder(item.path)
         if folder in FOLDERS:
@@ -102,10 +106,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     reason="no JAR of Deequ for this Spark, which MODEL_MONITOR_DEEQU_JAR names, or no JVM"
                 )
             )
-        if "spark" in getattr(item, "fixturenames", ()):
+        if not makers.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("session")
-    ranks = {folder: rank for rank, folder in enumerate(ORDER)}
-    items.sort(key=lambda item: ranks.get(find_folder(item.path), len(ORDER)))
+    files_with_session = {item.path for item in items if item.get_closest_marker("session")}
+
+    def rank(item: pytest.Item) -> int:
+        folder = find_folder(item.path)
+        if folder not in ORDER or (item.path in files_with_session and folder not in LONG):
+            return len(ORDER)
+        return ORDER.index(folder)
+
+    items.sort(key=rank)
 
 
 @cache

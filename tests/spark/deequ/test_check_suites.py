@@ -404,6 +404,7 @@ def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYSPARK_GATEWAY_PORT", None)
     jar = spark.conf.get("spark.jars")
+    # One that stops its session, and one that doesn't
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROCESS, jar, ending],

@@ -157,6 +157,7 @@ def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     assert evaluate(spark, profile) == compute_metrics(profile) == {"x": expected}
 
 
+@pytest.mark.deequ
 def test_evaluating_starts_no_job_and_no_callback_server(spark, count_spark_jobs):
     with count_spark_jobs() as jobs:
         evaluate(spark, make_profile({"x": np.arange(3.0)}))
@@ -164,6 +165,7 @@ def test_evaluating_starts_no_job_and_no_callback_server(spark, count_spark_jobs
     assert jobs == []
 
 
+@pytest.mark.deequ
 def test_a_profile_without_features_has_no_metrics(spark):
     assert evaluate(spark, Profile()) == {}
 

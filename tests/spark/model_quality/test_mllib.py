@@ -8,10 +8,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark_lines import driver_context
+from tests.spark_lines import driver_context, on_a_jvm
 
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve, trapezoids
 from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCountsBuilder
+
+pytestmark = on_a_jvm("MLlib is asked in the driver's JVM")
 
 BINS = 1000
 """MLlib's default for data frames, which the service takes (G20)."""

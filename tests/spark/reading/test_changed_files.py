@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrameReader
 from tests.rotation import every_combination
+from tests.spark_lines import on_a_jvm
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.engine import local_files
@@ -57,7 +58,7 @@ def append_copy(path):
     path.write_bytes(path.read_bytes() * 2)
 
 
-@pytest.fixture(params=["local", "spark"])
+@pytest.fixture(params=["local", pytest.param("spark", marks=on_a_jvm("files are listed when they are read"))])
 def read(request, spark, tmp_path, monkeypatch):
     """A baseline of three files that `write` wrote, of which `change` changes the second between listing and reading."""
 

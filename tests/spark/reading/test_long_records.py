@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.spark_lines import on_a_jvm
 from tests.unit.reading.test_long_records import CAPTURES, MOST, TOO_LONG, list_places, write
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import encode_line
@@ -64,6 +65,7 @@ def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, na
     assert list_places(tmp_path / "out") == [(2, TOO_LONG), (3, "not a JSON object")]
 
 
+@on_a_jvm("its server starts other jobs")
 def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, count_spark_jobs):
     jobs = {}
     for name, size in (("short", 10), ("long", MOST)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.spark_lines import on_a_jvm
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -41,6 +42,7 @@ def write_texts(folder, files):
         (folder / f"{number:03}.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
 
 
+@on_a_jvm("nothing is asked of a JVM")
 @pytest.mark.parametrize(("write", "dataset_format"), [(write_captures, "capture"), (write_texts, "csv")])
 def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, questions, write, dataset_format):
     def count_questions(files):

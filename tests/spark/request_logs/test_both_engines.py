@@ -7,11 +7,14 @@ import pyarrow as pa
 import pytest
 from tests.at_hand import defer_to_night
 from tests.request_log_samples import LOGS, SampleLog, write_inference_table
+from tests.spark_lines import on_a_jvm
 
 from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
 from spark_model_monitor.data.request_logs.capture_folder import make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkEngine
+
+pytestmark = on_a_jvm("its server is a cluster, where jobs read logs")
 
 LOGS_BY_NIGHT = map(defer_to_night, LOGS[1::2])
 LOGS_BY_DAY_AND_NIGHT = (*LOGS[::2], *LOGS_BY_NIGHT)

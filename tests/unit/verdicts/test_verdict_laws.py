@@ -180,10 +180,11 @@ def test_a_healthy_window_that_is_learnt_costs_other_columns_nothing(contestants
     wide_changes = learn_windows(contestants, laws, wide_tables, 24)
 
     # A column's own windows may happen to vary, with odd columns and without; what learning costs would last
-    allowed = 1.2 * allow_more_columns(len(tables[0]), len(wide_tables[0]))
+    allowed = allow_more_columns(len(tables[0]), len(wide_tables[0]))
     for name in tables[0]:
-        for change, wide_change in zip(changes, wide_changes, strict=True):
-            assert wide_change.get(name, np.inf) <= allowed * change[name], name
+        costs = [after.get(name, np.inf) / before[name] for before, after in zip(changes, wide_changes, strict=True)]
+        assert np.median(costs) <= 1.1 * allowed, name
+        assert max(costs) <= 1.5 * allowed, name
         first_change, *learnt_changes = [change.get(name, np.inf) for change in wide_changes]
         assert min(learnt_changes) <= 1.2 * first_change, name
 
@@ -343,8 +344,9 @@ def draw_cities(random, share):
     return {"city": np.where(random.random(800) < share, "Fulda", city), "x": random.normal(size=800)}
 
 
-@draw_examples(0.05)
-@given(seed=SEEDS, share=st.sampled_from([0.1, 0.3]))
+@pytest.mark.parametrize("share", [0.1, 0.3])
+@draw_examples(0.02)
+@given(seed=SEEDS)
 def test_what_a_week_of_windows_had_no_longer_alarms_and_is_named_until_it_is_accepted(contestants, laws, seed, share):
     random = np.random.default_rng(seed)
     product = contestants.Product(laws.Law(None), [draw_cities(random, 0.0) for _ in range(16)])

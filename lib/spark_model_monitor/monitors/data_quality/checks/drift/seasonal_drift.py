@@ -84,15 +84,21 @@ def excuse_findings(
 
 
 def _explain_new_values(season: Season, feature: FeatureComparison, finding: Finding) -> str | None:
-    """The reason that new values are usual, if each window of a week had as many, and the change is no larger; else None."""
+    """The reason that new values are usual, if each window of a week had as many, the change is no larger, and no known value
+    has grown beyond the limit; else None.
+    """
     if season.lasting_values is None:
         return None
     since, rows, all_rows = season.lasting_values
+    baseline = feature.baseline_distribution
     present = feature.current_distribution.present
-    changed_rows = max(
-        count_unseen(feature.current_distribution, feature.baseline_distribution), (finding.distance or 0.0) * present
-    )
-    if exact_tail(int(changed_rows), present, int(rows), int(all_rows)) > (finding.level or 0.0):
+    changed_rows = max(count_unseen(feature.current_distribution, baseline), (finding.distance or 0.0) * present)
+    counts = [(int(changed_rows), int(rows), int(all_rows))]
+    for rows_before, rows_now in _count_frequent_values(feature):
+        if rows_before:
+            limit = rows_before + int((finding.threshold or 0.0) * baseline.present)
+            counts.append((rows_now, limit, baseline.present))
+    if all(exact_tail(now, present, *before) > (finding.level or 0.0) for now, *before in counts):
         return f"its new values are in each window since {since}; accept them or correct them"
     return None
 
