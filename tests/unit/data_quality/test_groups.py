@@ -228,7 +228,7 @@ def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_n
 
 @pytest.mark.parametrize(("shift", "expected"), [(0.1, False), (0.2, True)])
 def test_a_column_names_groups_if_others_differ_as_so_few_groups_do(shift, expected):
-    """By the likelihood of scores whose variance is 1 or, with four rows to a group, 4: as likely at a mean square of 1.8."""
+    """By the largest squared score, of which independent rows have about 2 log n: 6.4 among 25."""
     random = np.random.default_rng(5)
     before, now = (
         run_baseline(pd.DataFrame({"x": random.normal(mean, 1, rows)}), MONITOR, engine="local").state

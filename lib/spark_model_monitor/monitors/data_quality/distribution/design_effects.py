@@ -336,21 +336,19 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
 
 def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: Profile) -> bool:
     """Whether the features that a column explains differ from the baseline as few groups of rows do, rather than as independent
-    rows do: a log-likelihood ratio, the sum of s (1 - 1/d) - log d for a mean squared score s and a design effect d. If not, the
-    column itself has changed, such as its unit, and names no groups.
+    rows do: by the largest squared score of each, of which independent rows have about 2 log n among n scores. If not, the column
+    itself has changed, such as its unit, and names no groups.
     """
     baseline_by_name = baseline.by_name
-    log_likelihood_ratio = 0.0
+    excess = 0.0
     for feature in profile.features:
         if feature.name in group.effects and feature.name in baseline_by_name:
             reference = create_distribution(baseline_by_name[feature.name])
             changes = compare_with_reference(reference, create_distribution(feature))
-            squares = [change.score**2 for change in changes.values()]
-            # A feature's scores depend on each other, so their mean counts once; in groups, its variance is the design effect
-            if squares:
-                rows = max(group.effects[feature.name])
-                log_likelihood_ratio += float(np.mean(squares)) * (1 - 1 / rows) - math.log(rows)
-    return log_likelihood_ratio > 0
+            if changes:
+                largest = max(abs(change.score) for change in changes.values())
+                excess += largest**2 * (1 - 1 / max(group.effects[feature.name])) - 2 * math.log(len(changes))
+    return excess > 0
 
 
 @cache_with_feature
