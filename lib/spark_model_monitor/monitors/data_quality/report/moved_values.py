@@ -107,9 +107,10 @@ def _describe_moved_categories(
     new_share = float(shares_now[is_new].sum()) - baseline.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
     if is_about_new or new_share >= MIN_NEW_VALUES_RATIO * abs(shares_now - shares_before).max():
-        new_values = [names[new] for new in np.flatnonzero(is_new)]
-        is_listed = len(categories_now) <= max_domain_size
-        return _describe_new_values(shares_now[is_new], new_values, is_listed)
+        new_values = []
+        if len(categories_now) <= max_domain_size:
+            new_values = [names[new] for new in np.flatnonzero(is_new)]
+        return _describe_new_values(shares_now[is_new], new_values)
 
     # One value, by its name if there are few categories
     index = find_clearest_value(counts_before, counts_now)
@@ -119,9 +120,7 @@ def _describe_moved_categories(
     values = []
     if num_categories <= max_domain_size:
         values = [names[index]]
-    share_before = float(shares_before[index])
-    share_now = float(shares_now[index])
-    return _describe_value(share_before, share_now, values, name_denominator(baseline, current))
+    return _describe_value(shares_before[index], shares_now[index], values, name_denominator(baseline, current))
 
 
 def find_clearest_value(baseline: Counts, current: Counts) -> int:
@@ -147,13 +146,11 @@ def _score_gaps(gaps: Values, pooled_shares: Values, num_before: float, num_now:
     return ratio_or_zero(np.abs(gaps), errors)
 
 
-def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ValueChange:
-    """The sentence on values that the baseline never had. shares: the share of each value."""
-    share = format_percent(float(shares.sum()))
-    most_frequent = []
-    if is_listed:
-        most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
-    return ValueChange(f"has {share} {NEW_VALUES}", most_frequent)
+def _describe_new_values(shares: Values, values: Sequence[str]) -> ValueChange:
+    """The sentence on values that the baseline never had. shares: the share of each value. values: empty if they are too many."""
+    most_frequent = sorted(zip(-shares, values, strict=False), key=itemgetter(0))
+    text = f"has {format_percent(float(shares.sum()))} {NEW_VALUES}"
+    return ValueChange(text, [value for _, value in most_frequent])
 
 
 def _describe_value(share_before: float, share_now: float, values: Sequence[str], denominator: str) -> ValueChange:
@@ -181,11 +178,16 @@ def _describe_moved_numbers(
     assert current.numbers is not None
     cdf_before = baseline.numbers.cdf
     cdf_now = current.numbers.cdf
+    # The number whose share changed most clearly
     pooled = cdf_now.pool_with(cdf_before)
-    shares_before, shares_now, clearest = _compare_shares(pooled)
+    counts_before, counts_now = pooled.counts
+    clearest = find_clearest_value(counts_before, counts_now)
+    shares_before = counts_before / counts_before.sum()
+    shares_now = counts_now / counts_now.sum()
     gaps = shares_now - shares_before
+    gap = abs(gaps[clearest])
     denominator = name_denominator(baseline, current)
-    name = format_number(float(pooled.values[clearest]), VALUE_DIGITS)
+    name = format_number(pooled.values[clearest], VALUE_DIGITS)
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
     if len(pooled.values) <= MAX_FLAG_VALUES:
         return change_of_clearest
@@ -197,8 +199,8 @@ def _describe_moved_numbers(
 
     # One value, such as that of a sensor that stopped, or one that is written for missing values
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
-    is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, NEARLY_ALL * pooled.largest_gap)
+    is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * gap
+    is_large = gap >= max(MIN_EFFECT, NEARLY_ALL * pooled.largest_gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
@@ -208,7 +210,7 @@ def _describe_moved_numbers(
         if unusual is not None:
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
-    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.largest_gap):
+    if are_codes and gap >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.largest_gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, baseline, current_profile, denominator)
@@ -229,24 +231,15 @@ def describe_new_kind(
     # Texts of a new kind are new values, but not every new value has to be of that kind
     if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
         return None
-    is_listed = len(current.categories) <= max_domain_size
-    # If codes come and go, every window has new ones: then only their form is worth a sentence
-    if len(counts) > 1:
-        if not is_listed:
-            return None
-        return _describe_new_values(shares, [*counts], is_listed)
     values = []
-    if is_listed:
+    if len(current.categories) <= max_domain_size:
         values = [*counts]
-    return _describe_value(0.0, float(shares[0]), values, name_denominator(baseline, current))
-
-
-def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
-    """The share of each number before and now, and the index of the number to name."""
-    counts_before = np.diff(pooled.before, prepend=0).astype(float)
-    counts_now = np.diff(pooled.after, prepend=0).astype(float)
-    clearest = find_clearest_value(counts_before, counts_now)
-    return counts_before / counts_before.sum(), counts_now / counts_now.sum(), clearest
+    if len(counts) == 1:
+        return _describe_value(0.0, float(shares[0]), values, name_denominator(baseline, current))
+    # If codes come and go, every window has new ones: then only their form is worth a sentence
+    if not values:
+        return None
+    return _describe_new_values(shares, values)
 
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
@@ -256,7 +249,7 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
         return False
     moments, moments_now = (cdf.compute_mean_and_deviation() for cdf in cdfs)
     smallest_change = SMALL_CHANGE_DEVIATIONS * moments[1]
-    return any(abs(after - baseline) > smallest_change for baseline, after in zip(moments, moments_now, strict=True))
+    return any(abs(after - before) > smallest_change for before, after in zip(moments, moments_now, strict=True))
 
 
 def _describe_tail(
@@ -279,25 +272,24 @@ def _describe_tail(
     if not len(scores) or not scores.max():
         return None
     index = int(scores.argmax())
-    is_high = shares[index] > 0.5
+    tail = "low"
+    direction = "below"
+    bound = pooled.values[index + 1]
     share_before = float(shares_before[index])
     share_now = float(shares_now[index])
-    bound = float(pooled.values[index + 1])
-    if is_high:
+    if shares[index] > 0.5:
+        tail = "high"
+        direction = "above"
+        bound = pooled.values[index]
         share_before = 1 - share_before
         share_now = 1 - share_now
-        bound = float(pooled.values[index])
     # The tail may be new; else it grew or shrank
     if not share_before and current_profile is not None:
         return describe_unusual(baseline, current_profile)
     more = "fewer"
     if share_now > share_before:
         more = "more"
-    tail = "low"
-    ends = f" below {format_number(bound, VALUE_DIGITS)}"
-    if is_high:
-        tail = "high"
-        ends = f" above {format_number(bound, VALUE_DIGITS)}"
+    ends = f" {direction} {format_number(bound, VALUE_DIGITS)}"
     shares_in_words = f"{format_percent(share_now)} of the {denominator}{ends}, {format_percent(share_before)} before"
     return ValueChange(f"has {more} {tail} values: {shares_in_words}", (), ends)
 
@@ -319,30 +311,28 @@ def _describe_moments(
     is_mean_still = False
     if baseline.mean is not None and current.mean is not None and deviation is not None:
         is_mean_still = abs(current.mean - baseline.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
+    location = "median"
+    if drift.component == "location" and not is_mean_still:
+        location = "mean"
+    elif drift.component == "location":
+        # The largest values of a long tail decide its standard deviation, but not the ranks that were tested
+        moments = {}
+        deviation = None
     if drift.component in ("location", "sixteenth") and is_mean_still:
-        median_before = cdf_before.quantiles([0.5])[0]
-        median_now = cdf_now.quantiles([0.5])[0]
-        if drift.component == "location":
-            # The largest values of a long tail decide its standard deviation, but not the ranks that were tested
-            moments = {}
-            deviation = None
-        moments = {"median": (median_before, median_now), **moments}
+        moments["median"] = (cdf_before.quantiles([0.5])[0], cdf_now.quantiles([0.5])[0])
     # Moments whose change a reader can see in four digits
-    changes = []
-    for name, (value_before, value_now) in moments.items():
-        if value_before is not None and value_now is not None and f"{value_before:,.4g}" != f"{value_now:,.4g}":
-            changes.append((abs(value_now - value_before), name, value_before, value_now))
+    changes = {}
+    for name, (moment_before, moment_now) in moments.items():
+        if moment_before is not None and moment_now is not None and f"{moment_before:,.4g}" != f"{moment_now:,.4g}":
+            changes[name] = (moment_before, moment_now)
     if not changes:
         return ANOTHER_DISTRIBUTION
     # The largest change, unless the change of location is at least comparable
-    largest = max(changes, key=itemgetter(0))
-    locations = ["median"]
-    if drift.component == "location":
-        locations.append("mean")
-    location_changes = [change for change in changes if change[1] in locations]
-    _, name, value_before, value_now = largest
-    if location_changes and location_changes[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
-        _, name, value_before, value_now = location_changes[0]
+    sizes = {name: abs(after - before) for name, (before, after) in changes.items()}
+    name = max(sizes, key=sizes.__getitem__)
+    if sizes.get(location, 0.0) >= MIN_COMPARABLE_SHARE * sizes[name]:
+        name = location
+    value_before, value_now = changes[name]
     # The size of a change is given in standard deviations, except that of a changed standard deviation
     numbers = f"{name} {format_number(value_before)} → {format_number(value_now)}"
     if name == "standard deviation":
@@ -361,37 +351,37 @@ def describe_unusual(baseline: FeatureDistribution, current_profile: FeatureProf
     # Infinite numbers, if their share is larger than before
     infinite_before = numbers.negative_infinite + numbers.positive_infinite
     num_infinite = moments.present - moments.count
-    clauses = []
+    amounts = {}
     if num_infinite * numbers.total > infinite_before * moments.present:
         text_before = ""
         if infinite_before:
             text_before = f" ({format_percent(infinite_before / numbers.total)} were)"
-        clauses.append((f"{num_infinite:,}", f"that are infinite{text_before}"))
+        amounts[f"that are infinite{text_before}"] = f"{num_infinite:,}"
 
     # The states count numbers outside exactly, unless there are many in a large window
-    ranges = {"above": (-math.inf, numbers.maximum), "below": (numbers.minimum, math.inf)}
-    for direction, (low, high) in ranges.items():
+    ends = ""
+    for direction, low, high in (("above", -math.inf, numbers.maximum), ("below", numbers.minimum, math.inf)):
         count = 0
         if moments.count:
             count, _ = count_beyond(current_profile, below=low, above=high)
         if not count:
             continue
-        amount = f"{count:,}"
+        ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
+        amounts[direction] = f"{count:,}"
         # For many numbers, the sketch estimates their share to two digits
         if count >= VALUES_PER_END and sketch.error > 0:
             share = StepCdf(*sketch.step_cdf()).count_outside(low, high) / moments.present
-            amount = f"about {format_percent(float(f'{share:.2g}'))}"
-        clauses.append((amount, direction))
-    if not clauses:
+            amounts[direction] = f"about {format_percent(float(f'{share:.2g}'))}"
+    if not amounts:
         return None
-    # Only the first clause gives the number of all values
-    text = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
-    for number, location in clauses[1:]:
-        text += f", {number} {location}"
-    if clauses[-1][1] not in ranges:
-        return ValueChange(text)
-    ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
-    return ValueChange(f"{text} the baseline's range{ends}", (), ends)
+    # Only the first amount is given with the number of all values
+    (location, amount), *further = amounts.items()
+    text = f"has {amount} of {moments.present:,} values {location}"
+    for location, amount in further:
+        text += f", {amount} {location}"
+    if ends:
+        text += f" the baseline's range{ends}"
+    return ValueChange(text, (), ends)
 
 
 def are_unusual(baseline: NumericDistribution, current: NumericDistribution) -> bool:
