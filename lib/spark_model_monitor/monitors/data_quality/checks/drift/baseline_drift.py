@@ -55,41 +55,49 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
-    baseline = feature.baseline_distribution
-    current = feature.current_distribution
     # Distributions that can't be compared get a reason instead of a verdict
     reason = explain_unjudged_drift(feature) or _explain_natural_change(feature)
     if reason is not None:
         return withhold_drift(feature, threshold, reason)
-    # The distance by the file's method, compared with the threshold
-    settings = feature.settings
-    calibration = feature.calibration
-    methods = settings.comparison_method, settings.categorical_drift_method
-    is_of_service = feature.comparison.as_service
-    ties = Ties.SUMMED
-    if is_of_service:
-        ties = Ties.LOST
-    compared = compare_distributions(baseline, current, *methods, ties)
-    direction = find_direction(baseline.mean, current.mean)
-    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).copy_with(direction=direction)
+    finding = _judge_distance(feature, threshold)
     # The service's reports never have both violations for one feature
-    if is_of_service and finding.is_violated and _is_type_violated(feature):
+    if feature.comparison.as_service and finding.is_violated and _is_type_violated(feature):
         return Finding.not_judged(threshold, "data_type_check is violated")
-    # The column's own tests, if verdicts allow for noise
+    # The column's own tests decide, if verdicts allow for noise
+    calibration = feature.calibration
     if calibration is None:
         return finding
     column = calibration.drift_by_column.get((feature.against or BASELINE, feature.name))
-    # A person's limit decides without these tests
-    is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
-    if column is None and feature.baseline_feature.has_user_drift_limit and is_judged:
-        noise_distance = compare_distributions(baseline, current, *NOISE_METHODS).distance
-        return explain_user_limit(finding, format_number(threshold), has_moved=bool(noise_distance))
     if column is None:
-        return finding
-    finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
+        return _explain_limit(feature, threshold, finding)
+    finding = judge_drift(finding, threshold, column, calibration, feature.settings.change_that_matters)
     if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
         return finding.as_cannot_tell(finding.reason or "", LONGER_WINDOWS)
     return finding
+
+
+def _judge_distance(feature: FeatureComparison, threshold: float) -> Finding:
+    """The finding by the distance of the file's method, compared with the threshold."""
+    baseline = feature.baseline_distribution
+    current = feature.current_distribution
+    settings = feature.settings
+    # The service counts equal numbers once
+    ties = Ties.SUMMED
+    if feature.comparison.as_service:
+        ties = Ties.LOST
+    compared = compare_distributions(
+        baseline, current, settings.comparison_method, settings.categorical_drift_method, ties
+    )
+    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows)
+    return finding.copy_with(direction=find_direction(baseline.mean, current.mean))
+
+
+def _explain_limit(feature: FeatureComparison, threshold: float, finding: Finding) -> Finding:
+    """The finding by a threshold; if it is a person's, with the reason that it decides without the column's own tests."""
+    if not feature.baseline_feature.has_user_drift_limit or finding.status is CheckStatus.NOT_JUDGED:
+        return finding
+    compared = compare_distributions(feature.baseline_distribution, feature.current_distribution, *NOISE_METHODS)
+    return explain_user_limit(finding, format_number(threshold), has_moved=bool(compared.distance))
 
 
 def explain_unjudged_drift(feature: FeatureComparison) -> str | None:
@@ -119,28 +127,33 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
     compared, such as for a person's limit.
     """
     finding = Finding.not_judged(threshold, reason)
-    settings = feature.settings
-    is_change_seen = reason == FOLLOW
-    advice = "look at its values; make the baseline again if they are as they should be"
-    is_by_nature = reason != explain_incomparable(feature.baseline_distribution, feature.current_distribution)
-    has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
-    if is_change_seen:
-        advice = NAME_TIME
-    elif reason == COMPARISON_DISABLED and has_limit and feature.calibration is not None:
-        reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
-        advice = "set perform_comparison to Enabled, or leave the limit out"
-    elif is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
+    if reason == FOLLOW:
+        return finding.as_cannot_tell(reason, NAME_TIME, is_change_seen=True)
+    if feature.calibration is None:
         return finding
+    # A person's limit should have been checked
+    settings = feature.settings
+    has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
+    if reason == COMPARISON_DISABLED and has_limit:
+        reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
+        return finding.as_cannot_tell(reason, "set perform_comparison to Enabled, or leave the limit out")
+    baseline = feature.baseline_distribution
+    current = feature.current_distribution
+    is_by_nature = reason != explain_incomparable(baseline, current)
+    if is_by_nature or feature.baseline_feature.is_drift_requested:
+        return finding
+    # Otherwise it should have been compared
+    advice = "look at its values; make the baseline again if they are as they should be"
     # If there are too many values to compare, the frequent values may still show a loss
-    elif feature.baseline_distribution.is_never_compared or feature.current_distribution.is_never_compared:
+    if baseline.is_never_compared or current.is_never_compared:
         lost_share = _compute_lost_share(feature)
-        is_change_seen = lost_share > settings.change_that_matters.share(feature.baseline_distribution.completeness)
-        if not is_change_seen:
+        if lost_share <= settings.change_that_matters.share(baseline.completeness):
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
-    elif feature.baseline_distribution.reason == NOT_GIVEN:
+        return finding.as_cannot_tell(reason, advice, is_change_seen=True)
+    if baseline.reason == NOT_GIVEN:
         advice = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
-    return finding.as_cannot_tell(reason, advice, is_change_seen=is_change_seen)
+    return finding.as_cannot_tell(reason, advice)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
@@ -238,7 +251,5 @@ def compare_distributions(
 ) -> DriftComparison:
     """The comparison by the method for numbers or for texts; a side without values is an empty distribution."""
     if baseline.numbers or current.numbers:
-        numbers = (baseline.numbers or NOTHING, current.numbers or NOTHING)
-        return compare_numeric(*numbers, method=of_numbers, ties=ties)
-    counts = (baseline.categories or {}, current.categories or {})
-    return compare_categorical(*counts, method=of_texts)
+        return compare_numeric(baseline.numbers or NOTHING, current.numbers or NOTHING, method=of_numbers, ties=ties)
+    return compare_categorical(baseline.categories or {}, current.categories or {}, method=of_texts)
