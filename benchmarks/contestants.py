@@ -33,7 +33,8 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory
 from spark_model_monitor.reports.history.state_files import StoredProfile
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component
@@ -146,7 +147,7 @@ class HistoryInMemory(WindowHistory):
 
     states: dict[str, Any] = field(default_factory=dict)
 
-    def _read_profile(self, window: WindowEntry) -> StatesInMemory:
+    def read_states(self, window: WindowEntry) -> StatesInMemory:
         return StatesInMemory(self.states[window.folder])
 
 
@@ -169,7 +170,7 @@ class Product:
         self.hours = law.hours
         self.part = part
         self.monitor = replace(monitor, time_column=law.time_column)
-        self.history = HistoryInMemory("", create_history("").table)
+        self.history = HistoryInMemory("")
         with switched_off(part), tempfile.TemporaryDirectory() as folder:
             run_baseline(as_table(concatenate(baseline)), self.monitor, engine="local").write(folder)
             self.baseline = read_baseline(folder, self.monitor)
@@ -180,7 +181,7 @@ class Product:
         self.window = f"{format_moment(start)}/{format_moment(end)}"
         self.end = format_moment(end)
         with switched_off(self.part):
-            baseline = self.history.extend_baseline(self.baseline, self.end, "baseline")
+            baseline = extend_baseline(self.history, self.baseline, self.end, "baseline")
             baseline = baseline.with_volume(end, self.history.rows(), start, self.history.rows(NEWEST_ROW))
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {check.feature or "" for check in self.findings.results if check.is_violation}
@@ -259,9 +260,10 @@ FACTS = f"{QUALITY}.checks.facts"
 FAR_NUMBERS = f"{FACTS}.numbers:steep_end_tail"
 LARGEST_SHARE = f"{FACTS}.repeats:compare_largest_shares"
 HISTORY = "reports.history.history_file:WindowHistory"
-CLOCK = f"{HISTORY}.choose_seasons"
+EXTENSION = "reports.history.baseline_extension"
+CLOCK = f"{EXTENSION}:choose_seasons"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
-WEEKDAYS = "reports.history.history_file:select_weekday_windows"
+WEEKDAYS = f"{EXTENSION}:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_block_variation": returns_itself},
     "design effects": {f"{QUALITY}.monitor:estimate_window_design_effects": returns(WindowDesignEffects())},

@@ -26,7 +26,8 @@ from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 START = datetime(2026, 1, 5)
@@ -139,10 +140,10 @@ def judged(
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
     ).with_block_variation(baseline.variation)
-    history: WindowHistory = Remembered("", create_history("").table)
+    history: WindowHistory = Remembered("")
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
-        reference = history.extend_baseline(stored_baseline, ended, "b")
+        reference = extend_baseline(history, stored_baseline, ended, "b")
         findings = run_monitoring(window, monitor, reference, engine="local")
         yield window, findings.results, lambda rows: run_monitoring(rows, monitor, reference, engine="local").results  # noqa: B023
         profile = findings.current.state

@@ -29,7 +29,8 @@ from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"
@@ -128,10 +129,10 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
     ).with_block_variation(baseline.variation)
-    history: WindowHistory = Remembered("", create_history("").table)
+    history: WindowHistory = Remembered("")
     for index, values in enumerate(windows):
         ended = f"{datetime(2026, 6, 1) + timedelta(hours=index + 1):%Y-%m-%dT%H:%M:%SZ}"
-        reference = history.extend_baseline(stored_baseline, ended, "b")
+        reference = extend_baseline(history, stored_baseline, ended, "b")
         findings = run_monitoring(table(law, values), monitor, reference, engine="local")
         if index >= len(windows) - LATER and findings.violations.violations:
             return index - (len(windows) - LATER) + 1

@@ -273,13 +273,12 @@ def read_alerts(output_path: str) -> Alerts:
     If the file is damaged, a warning is logged and a new history begins. Raises BadInput if the file can't be read.
     """
     path = resolve_alerts_path(output_path)
-    if not exists(path):
-        return Alerts()
-    try:
-        return read_document_file(Alerts, path)
-    except BadDocument as error:
-        log.warning("%s; the history of windows begins anew with this run", error)
-        return Alerts()
+    if exists(path):
+        try:
+            return read_document_file(Alerts, path)
+        except BadDocument as error:
+            log.warning("%s; the history of windows begins anew with this run", error)
+    return Alerts()
 
 
 def write_alerts(alerts: Alerts, output_path: str) -> None:

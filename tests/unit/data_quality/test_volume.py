@@ -8,7 +8,7 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
-from spark_model_monitor.reports.history.history_file import WindowEntry, create_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory
 
 from .comparisons import make_profile, number_feature
 
@@ -61,7 +61,7 @@ def test_as_many_rows_as_usual_pass_and_too_few_windows_say_nothing():
 
 
 def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted():
-    history = create_history("somewhere")
+    history = WindowHistory("somewhere")
     for day, alarmed in ((1, False), (2, True)):
         time = f"2026-03-0{day}T00:00:00Z"
         statistics = make_baseline(0).raw_statistics(table(100 * day), ["Number of rows"] if alarmed else ["x"])
@@ -106,7 +106,7 @@ def test_fresh_rows_pass_and_rows_without_times_are_not_judged():
 def test_the_history_keeps_how_old_the_newest_row_was():
     time = "2026-03-01T00:00:00Z"
     statistics = make_baseline(0).raw_statistics(table(100), ["x"], timedelta(minutes=3))
-    history = create_history("somewhere").with_window(WindowEntry(time, time, "1", "x/_runs/1", "b", True), statistics)
+    history = WindowHistory("somewhere").with_window(WindowEntry(time, time, "1", "x/_runs/1", "b", True), statistics)
 
     assert history.rows() == [(datetime(2026, 3, 1, tzinfo=timezone.utc), 100, 0)]
     assert history.rows("Newest row") == [(datetime(2026, 3, 1, tzinfo=timezone.utc), 100, 3)]

@@ -10,7 +10,8 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.history_file import MAX_EXAMPLES, WindowEntry, create_history
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
+from spark_model_monitor.reports.history.history_file import MAX_EXAMPLES, WindowEntry, WindowHistory
 
 MONITOR = DataQualityMonitor(find_causes=False)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
@@ -37,13 +38,13 @@ def watch(wobble, step, seed, *, is_shuffled=False):
     baseline = run_baseline(as_table(rows, random), MONITOR, engine="local")
     reference = MONITOR.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     reference = reference.with_block_variation(baseline.variation)
-    history = create_history("")
+    history = WindowHistory("")
     for number in range(MAX_EXAMPLES + AFTER):
         end = format_moment(START + timedelta(days=number + 1))
         values = draw_rows(random, wobble)
         if number >= MAX_EXAMPLES:
             values = values + step
-        with_history = history.extend_baseline(reference, end, "b")
+        with_history = extend_baseline(history, reference, end, "b")
         findings = run_monitoring(as_table(values, random), MONITOR, with_history, engine="local")
         # What the window leaves
         violated = find_lost_examples(findings.results)

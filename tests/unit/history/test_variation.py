@@ -13,6 +13,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.baseline_extension import sum_windows
 from spark_model_monitor.reports.history.history_file import (
     HISTORY,
     MAX_EXAMPLES,
@@ -235,7 +236,7 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    profile = hours.sum_windows(reference, entry(now).time, {"age"})
+    profile = sum_windows(hours, reference, entry(now).time, {"age"})
 
     quantiles = None
     if profile is not None:
@@ -253,11 +254,11 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     history = hours.with_window(fault, alarms).with_window(alarmed, statistics)
 
     def ages(some):
-        return sorted(some.sum_windows("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(sum_windows(some, "previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.mark_accepted(fault.window)) == [27, 28, 29]
-    before = history.sum_windows("previous", entry(29).time, {"age"})
+    before = sum_windows(history, "previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
@@ -267,9 +268,9 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
         history = history.with_window(window_entry, [("baseline", "age", RAW | {"alarmed": True})])
 
     assert (
-        history.sum_windows("previous:3", entry(30).time, {"age"}) is None
+        sum_windows(history, "previous:3", entry(30).time, {"age"}) is None
     )  # nine windows are looked at, one of them is healthy
-    assert history.sum_windows("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
+    assert sum_windows(history, "previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
 
 
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
@@ -279,7 +280,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
         history = history.with_window(replace(window_entry, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
-        return sorted(history.sum_windows(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(sum_windows(history, reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert values(history, "previous:3", 29) == [23, 24, 25]
     assert values(history, "previous:3", 30) == [24, 25, 29]
@@ -293,7 +294,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     shutil.copytree(hours.folder, some.folder)
     shutil.rmtree(tmp_path / "some/2026/03/02/04")
 
-    assert some.sum_windows("previous:2", entry(30).time, {"age"}) is None
+    assert sum_windows(some, "previous:2", entry(30).time, {"age"}) is None
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):

@@ -24,6 +24,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
     find_accepted_features,
     find_lost_examples,
 )
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
 from spark_model_monitor.reports.history.baselines import (
     HOUR_LEVELS,
     list_hours_from_latest,
@@ -31,7 +32,7 @@ from spark_model_monitor.reports.history.baselines import (
     read_run_baseline,
 )
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history, write_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, write_history
 from spark_model_monitor.reports.history.state_files import PROFILE, decode_state_file
 from spark_model_monitor.reports.outputs.run_files import (
     CURRENT,
@@ -60,7 +61,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
-    history = create_history(folder)
+    history = WindowHistory(folder)
     baselines: dict[str | None, QualityBaseline] = {}
     with hold(folder):
         # The oldest first: each window is compared with the windows before it, as when it ran
@@ -117,7 +118,7 @@ def _add_window(history: WindowHistory, entry: WindowEntry, baseline: QualityBas
     """The history with a window, whose statistics are computed from the states of its run."""
     state: Any = decode_state_file(read_run_file(run, PROFILE), join(run.folder, PROFILE))
     # The baseline knows the windows before this one, as when the run was made
-    extended_baseline = history.extend_baseline(baseline, entry.time, entry.baseline)
+    extended_baseline = extend_baseline(history, baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # A run without results had no alarms
     if checks is None:
@@ -287,8 +288,7 @@ def _delete_empty_hours(top: str) -> None:
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
             # The innermost folder comes first. rmdir refuses a folder with files, so no file is lost
             for inner, _, _ in os.walk(local_path(folder), topdown=False):
-                with suppress(OSError):
-                    os.rmdir(inner)
+                _delete_if_no_file(inner)
 
 
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day

@@ -29,6 +29,7 @@ from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import load_function
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.baseline_extension import extend_baseline
 from spark_model_monitor.reports.history.baselines import read_attribution_shares
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.history_file import read_history
@@ -316,7 +317,7 @@ def add_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mon
     new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
     if new_columns and isinstance(monitor, DataQualityMonitor):
         baseline = add_new_columns(baseline, history.read_first_windows(identity, new_columns), monitor)
-    references = history.extend_baseline(baseline, time, identity)
+    references = extend_baseline(history, baseline, time, identity)
     window = config.find_window()
     start = None if window is None else window.start
     return references.with_volume(window_end, history.rows(), start, history.rows(NEWEST_ROW))
