@@ -18,8 +18,9 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
+from spark_model_monitor.data.reading.labelled_records import read_labelled
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.outcome_tables import build_reading, read_labelled, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import build_reading, read_line_outcomes
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading

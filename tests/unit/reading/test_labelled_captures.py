@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.captures import list_captures
-from spark_model_monitor.data.reading.outcome_tables import read_labelled
+from spark_model_monitor.data.reading.labelled_records import read_labelled
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.errors import BadConfiguration

@@ -1,9 +1,8 @@
-"""Data sets of outcomes (labels with predictions) from tables, merged and captured records, JSON and JSON Lines."""
+"""Data sets of outcomes (labels with predictions) from tables, merged and captured records and JSON Lines."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -21,13 +20,11 @@ from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS,
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.data_reader import Data, read_data
-from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, DecodedLines, require_group_column
-from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
-from spark_model_monitor.data.reading.formats import DatasetFormat
+from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, require_group_column
+from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, DatasetFormat
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS, NO_FILES
+from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.outcome_payloads import parse_index
 from spark_model_monitor.data.records.outcome_records import (
     IDENTITY,
@@ -37,18 +34,15 @@ from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
     Decoder,
     DocumentDecoder,
-    LabelledRecords,
     LineDecoder,
     decode_blocks,
-    decode_document,
-    decode_merged_record,
 )
-from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OutcomeReading
+from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, BadInput, suggest_names
 from spark_model_monitor.statistics.states.outcome_builder import find_correct
-from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan, require_plan
+from spark_model_monitor.statistics.states.outcome_plan import ClassKey, OutcomePlan, require_plan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
 
@@ -56,8 +50,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.monitors.predictors.error_model import ErrorModel
-
-PREDICTION_COLUMN = "predicted_label"  # the column's name if no header names it
 
 FIELDS = (
     pa.field("c0", pa.string()),
@@ -68,137 +60,32 @@ FIELDS = (
 )
 """The columns of outcomes row by row: label, prediction and probability, then the columns for counting records."""
 
+OPTIONS = {**ADDRESS_OPTIONS, IDENTITY: "id_attribute"}  # by outcome, the option that names its column
 EXPECTED = "prediction and expected error"  # name of the column that stands in for the labels
 
 
-def read_labelled(
-    engine: Engine,
-    source: Listing,
-    reading: OutcomeReading,
-    headers: Sequence[str] | None,
-    names: Sequence[str] = (),
-    *,
-    threshold: float = THRESHOLD,
-    documents: bool = False,
-    whole_files: bool = False,
-    as_service: bool = False,
-    partition_bytes: int | None = None,
-) -> Dataset:
-    """The listed records as a data set. Starts no Spark job.
-
-    headers: names of the features and, optionally, of the label and the prediction. None: the features are called as in the
-    records (names), or `column_0`, … if the number of these names is wrong or one of them is taken. documents: whether
-    records are JSON documents instead of captures. whole_files: whether each file, instead of each line, is one document.
-
-    Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
-    """
-    # The first records show the number of features
-    features = _count_features(engine, source, reading, documents, whole_files)
-    if headers is None and len({*names, LABEL, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
-        headers = names
-    feature_reading = replace(
-        reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features]
-    )
-    full_reading = replace(reading, features=feature_reading)
-    lines = engine.lines(
-        source.paths_to_read, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
-    )
-    # The paths of files are only needed for a window: their folders may contain the hour
-    files = NO_FILES
-    if reading.records.selection.window is not None:
-        files = lines.files_by_key()
-    decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
-    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
-    long_lines = () if whole_files else find_listed_long_lines(engine, source)
-    return Dataset(
-        decoded_lines,
-        _name_columns(headers, features, reading),
-        source,
-        refusable=True,
-        max_partition_count=at_most,
-        record_cells=1,
-        long_lines=long_lines,
-    )
-
-
-def _name_columns(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
-    """The names of the columns: the headers, then default names."""
-    outcomes = [LABEL] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
-    # Headers name the features, and optionally the label and the prediction after them
-    if headers is None:
-        return (*(f"column_{position}" for position in range(features)), *outcomes)
-    if not features <= len(headers) <= features + len(outcomes):
-        more = ""
-        if outcomes:
-            more = f", or {features + len(outcomes)} with those of label and prediction"
-        raise BadConfiguration(
-            f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
-            f"write {features} names{more}"
-        )
-    return (*headers, *outcomes[len(headers) - features :])
-
-
-def _count_features(
-    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
-) -> int:
-    """The most frequent number of features of the first readable records, regardless of their time.
-
-    Raises BadInput if none of the first records is readable.
-    """
-    reason = Refusal.NO_PAYLOAD
-    widths: Counter[int] = Counter()
-    for decoded in _decode_first_records(engine, source, reading, documents, whole_files):
-        if decoded.reason is None:
-            widths[len(decoded.rows[0]) - OUTCOMES] += 1
-        else:
-            reason = decoded.reason
-        if widths.total() >= FORMAT_SAMPLE_RECORDS:
-            break
-    if widths:
-        return widths.most_common(1)[0][0]
-    raise BadInput(
-        f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
-        "with features, label and predicted_label in analysis_config.json, or with --set features_attribute=PATH, "
-        "--ground-truth-attribute and --inference-attribute"
-    )
-
-
-def _decode_first_records(
-    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
-) -> Iterator[DecodedRecord]:
-    """The first records of the first files, one after the other: a file is opened when its first record is needed."""
-    unlimited_reading = replace(reading, records=reading.records.drop_limits())
-    storage = engine.storage(source.path)
-    for file in source.files[:FORMAT_SAMPLE_FILES]:
-        # A whole file is one document
-        lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
-        for line in lines:
-            if documents:
-                yield decode_document(line, unlimited_reading)
-            else:
-                yield decode_merged_record(line, file.path, unlimited_reading)
-
-
 @value_class
-class OutcomeSource:
-    """The source of outcomes.
+class OutcomeColumn:
+    """A column of a table. as_number: whether its cells become numbers."""
 
-    addresses: the outcomes' columns in a table, in the form of the arguments of `outcomes`.
-    columns: the same columns as `prepare_outcomes` takes them; None for lines, which are decoded directly.
-    """
+    position: int
+    as_number: bool = False
 
-    dataset: Dataset
-    addresses: Mapping[str, str | None] = field(default_factory=dict)
-    columns: Mapping[str, tuple[int, bool]] | None = None
+    @property
+    def name(self) -> str:
+        return f"c{self.position}"
 
 
 @value_class
 class OutcomeMark:
-    """Assigns rows to bins: 2 for a right prediction, 3 for a wrong one; for numbers by the absolute error. cuts: bin edges."""
+    """Assigns rows to bins: 2 for a right prediction, 3 for a wrong one; for numbers by the absolute error.
+
+    columns: as in `OutcomeDataset`. schema: of the raw rows. cuts: bin edges.
+    """
 
     decoder: Decoder
     plan: OutcomePlan
-    columns: Mapping[str, tuple[int, bool]] | None
+    columns: Mapping[str, OutcomeColumn]
     schema: pa.Schema
     cuts: tuple[float, ...] = ()
 
@@ -206,9 +93,9 @@ class OutcomeMark:
     def inputs(self) -> tuple[str, ...]:
         """The columns of the raw rows that are needed."""
         # Lines are decoded here; columns of a table are converted to the decoder's types first
-        if self.columns is None:
+        if not self.columns:
             return self.decoder.columns
-        return tuple(f"c{position}" for position, _ in self.columns.values())
+        return tuple(column.name for column in self.columns.values())
 
     @property
     def bins(self) -> int:
@@ -218,8 +105,8 @@ class OutcomeMark:
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         """The bin of each row; missing for refused rows."""
         block = rows
-        if self.columns is not None:
-            [block] = _convert_columns(dict(self.columns), self.schema, [rows])
+        if self.columns:
+            [block] = _convert_columns(self.columns, self.schema, [rows])
         outcomes = self.decoder(block)
         accepted_outcomes = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
@@ -241,6 +128,7 @@ class OutcomeMark:
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
 
+    source: the data set from which the outcomes are read, with all other columns.
     raw: the rows as read, with the column LINE_KEY if they come from lines.
     placed: the rows of `raw` with the records' locations.
     decoder: turns raw rows into outcomes, on executors.
@@ -249,9 +137,11 @@ class OutcomeDataset(Dataset):
     cuts: the cuts of the rows into segments.
     group: the scan's name for the column that names groups of rows.
     group_column: the same column's name in the data.
-    source: the source of the outcomes, with all other columns.
+    addresses: the outcomes' columns in a table, in the form of the arguments of `outcomes`.
+    columns: the same columns, and those of groups and cuts, by their names in `raw`; empty for lines, which are decoded directly.
     """
 
+    source: Dataset = field(kw_only=True, repr=False)
     raw: Partitions = field(kw_only=True, repr=False)
     placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
@@ -260,7 +150,8 @@ class OutcomeDataset(Dataset):
     cuts: tuple[Cut, ...] = ()
     group: str | None = None
     group_column: str | None = None
-    source: OutcomeSource | None = field(default=None, repr=False)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, OutcomeColumn] = field(default_factory=dict)
 
     def require_labels_apart(self) -> None:
         """Raises BadConfiguration if the label is also read as the prediction or as its probability."""
@@ -277,8 +168,7 @@ class OutcomeDataset(Dataset):
     def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same data set, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
-        dataset = _build_dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
-        return replace(dataset, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
+        return replace(self, decoder=decoder, rows=_decode_rows(self.placed, decoder))
 
 
 def outcomes(
@@ -353,55 +243,43 @@ def outcomes(
     if errors is not None:
         dataset = _add_expected_labels(dataset, errors, prediction)
         label = EXPECTED
-    # The columns that the plan needs, and for each the option that names it
+    # The columns that the plan needs
     reading = build_reading(plan, label, prediction, probability, with_label=label is not None)
-    addresses = {}
-    if label is not None:
-        addresses[LABEL] = ("ground_truth_attribute", label)
-    if reading.prediction is not None:
-        addresses[PREDICTION] = ("inference_attribute", prediction)
-    if reading.probability is not None:
-        addresses[PROBABILITY] = ("probability_attribute", probability)
-    if identity is not None:
-        addresses[IDENTITY] = ("id_attribute", identity)
-    # Each column's position, and whether its cells are numbers
+    addresses = {LABEL: label, PREDICTION: reading.prediction, PROBABILITY: reading.probability, IDENTITY: identity}
     columns = {}
-    for name, (option, address) in addresses.items():
-        as_number = name != IDENTITY and (reading.numeric or name == PROBABILITY)
-        columns[name] = (_find_position(dataset, option, address), as_number)
+    for name, address in addresses.items():
+        if address is not None:
+            as_number = name != IDENTITY and (reading.numeric or name == PROBABILITY)
+            columns[name] = OutcomeColumn(_find_position(dataset, OPTIONS[name], address), as_number)
+    decoder = ColumnDecoder(reading, (*columns, REASON))
     # Columns that group or cut the rows are read as texts and get the scan's names
     cuts = _parse_cuts(plan, dataset.names)
     group = _find_group_column(plan, dataset.names)
     if group is not None:
-        position = int(group.removeprefix(VALUE))
-        if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
+        columns[group] = OutcomeColumn(int(group.removeprefix(VALUE)))
+        if pa.types.is_nested(dataset.table.schema.field(columns[group].name).type):
             raise BadConfiguration(NO_GROUPS)
-        columns[group] = (position, False)
     for cut_column in chain.from_iterable(cut.columns for cut in cuts):
-        cut_type = dataset.table.schema.field(f"c{cut_column.position}").type
+        column = OutcomeColumn(cut_column.position)
+        cut_type = dataset.table.schema.field(column.name).type
         if pa.types.is_nested(cut_type) or pa.types.is_binary(cut_type):
             raise BadConfiguration(CUT_NO_ROWS.format(name=cut_column.name))
-        columns[f"{VALUE}{cut_column.position}"] = (cut_column.position, False)
+        columns[f"{VALUE}{cut_column.position}"] = column
 
     # The scan needs only the outcomes; the quarantine and reports also need locations
     raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
     with_lines = dataset.table_with_lines
     locations = [name for name in LOCATION_COLUMNS if name in with_lines.columns]
     placed = prepare_outcomes(with_lines, columns, dataset.reason, locations)
-    decoder = ColumnDecoder(reading, (*addresses, REASON))
-    # Each row is a record
-    table = replace(dataset, record_cells=None)
-    outcome_source = OutcomeSource(
-        dataset, {"label": label, "prediction": prediction, "probability": probability}, columns
-    )
-    dataset_of_outcomes = _build_dataset(table, raw, placed, decoder, metrics)
     return replace(
-        dataset_of_outcomes,
+        _build_dataset(dataset, raw, placed, decoder, metrics),
+        record_cells=None,  # each row is a record
         errors=errors,
         cuts=cuts,
         group=group,
         group_column=plan.group_column,
-        source=outcome_source,
+        addresses={"label": label, "prediction": prediction, "probability": probability},
+        columns=columns,
     )
 
 
@@ -434,7 +312,7 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) 
     table = dataset.table
     # The model of errors needs the columns that it was learnt from, by name
     columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
-    prediction_column = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
+    prediction_column = f"c{_find_position(dataset, OPTIONS[PREDICTION], prediction)}"
     new_column = f"c{len(dataset.names)}"
     schema = table.schema.append(pa.field(new_column, pa.float64()))
     rows = table.map_batches(
@@ -475,12 +353,12 @@ def build_reading(
     Raises BadConfiguration if the plan requests something without an address.
     """
     # Each requested outcome needs an address
-    for is_requested, address, option in (
-        (plan.with_predictions, prediction, "inference_attribute"),
-        (plan.with_scores, probability, "probability_attribute"),
+    for is_requested, address, name in (
+        (plan.with_predictions, prediction, PREDICTION),
+        (plan.with_scores, probability, PROBABILITY),
     ):
         if is_requested and address is None:
-            raise BadConfiguration(f"{option} is missing; name the column, its index or the JSON path")
+            raise BadConfiguration(f"{OPTIONS[name]} is missing; name the column, its index or the JSON path")
     return OutcomeReading(
         label,
         prediction if plan.with_predictions else None,
@@ -519,26 +397,31 @@ def read_line_outcomes(
     )
     # Without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
-    features = decoder.reading.features
     dataset_of_outcomes = _build_dataset(dataset, raw, placed, decoder, metrics)
-    if cut_by is not None and features is not None:
-        cuts = _parse_cuts(cut_by, features.names)
-        group = _find_group_column(cut_by, features.names)
-        dataset_of_outcomes = replace(dataset_of_outcomes, cuts=cuts, group=group, group_column=cut_by.group_column)
-    return replace(dataset_of_outcomes, source=OutcomeSource(dataset))
+    features = decoder.reading.features
+    if cut_by is None or features is None:
+        return dataset_of_outcomes
+    cuts = _parse_cuts(cut_by, features.names)
+    group = _find_group_column(cut_by, features.names)
+    return replace(dataset_of_outcomes, cuts=cuts, group=group, group_column=cut_by.group_column)
 
 
 def _build_dataset(
-    dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
+    source: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
-    """raw: rows for the scan. placed: the same rows with their locations, if they have any, for reading outcomes row by row."""
+    """The outcomes of a data set. raw, placed: as in `OutcomeDataset`."""
+    members = {field.name: getattr(source, field.name) for field in fields(Dataset)}
+    members |= {"rows": _decode_rows(placed, decoder), "names": (LABEL, PREDICTION, PROBABILITY), "refusable": True}
+    return OutcomeDataset(
+        **members, source=source, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items())
+    )
+
+
+def _decode_rows(placed: Partitions, decoder: Decoder) -> Partitions:
+    """The outcomes row by row, with their locations if there are any; a scan decodes the raw rows instead."""
     locations = [location for location in LOCATION_FIELDS if location.name in placed.columns]
-    # The data set's own rows are decoded outcomes; a scan decodes `raw` instead
     task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
-    members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
-    members |= {"rows": placed.map_batches(task, pa.schema([*FIELDS, *locations])), "refusable": True}
-    members["names"] = (LABEL, PREDICTION, PROBABILITY)
-    return OutcomeDataset(**members, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
+    return placed.map_batches(task, pa.schema([*FIELDS, *locations]))
 
 
 def _find_position(dataset: Dataset, option: str, address: str) -> int:
@@ -553,19 +436,19 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
 
 
 def prepare_outcomes(
-    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, locations: Sequence[str]
+    table: Partitions, columns: Mapping[str, OutcomeColumn], reason: str | None, locations: Sequence[str]
 ) -> Partitions:
     """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
 
-    columns: by new name, the position of each column, and whether its cells become numbers.
+    columns: by new name.
     """
-    types = []
-    for name, (position, as_number) in columns.items():
-        types.append((name, _choose_type(table.schema.field(f"c{position}").type, as_number)))
+    types = [
+        (name, _choose_type(table.schema.field(column.name).type, column.as_number)) for name, column in columns.items()
+    ]
     # Refused rows keep their reason; rows without one get a column of zeros
     reason_field = table.schema.field(reason) if reason else pa.field(REASON, pa.int32())
     schema = pa.schema([*types, reason_field, *map(table.schema.field, locations)])
-    return table.map_batches(partial(_convert_columns, dict(columns), schema), schema)
+    return table.map_batches(partial(_convert_columns, columns, schema), schema)
 
 
 def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:
@@ -577,12 +460,9 @@ def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:
     return pa.string()
 
 
-def _convert_columns(columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Batches) -> Batches:
+def _convert_columns(columns: Mapping[str, OutcomeColumn], schema: pa.Schema, batches: Batches) -> Batches:
     for batch in batches:
-        cells = [
-            _convert_cells(batch.column(f"c{position}"), as_number=as_number)
-            for position, as_number in columns.values()
-        ]
+        cells = [_convert_cells(batch.column(column.name), as_number=column.as_number) for column in columns.values()]
         for name in schema.names[len(cells) :]:
             is_present = name in batch.schema.names
             cells.append(batch.column(name) if is_present else pa.array(np.zeros(batch.num_rows, np.int32)))

@@ -18,7 +18,7 @@ import pyarrow as pa
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, count_rows, find_strays, select_first_runs
 from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
+from spark_model_monitor.data.reading.labelled_records import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, Results
 from spark_model_monitor.errors import BadInput

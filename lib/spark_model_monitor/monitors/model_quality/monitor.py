@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from spark_model_monitor.arguments import require_count, require_instance, require_share
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
@@ -275,21 +274,17 @@ class QualityJudgement(MetricJudgement):
             cuts = tuple(multiple * scale for multiple in RMSE_MULTIPLES)
 
         def mark_rows(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
-            # Outcomes that the caller prepared have no data set that could be read again
-            source_rows = outcome_data.source
-            if source_rows is None:
-                raise BadInput("prepared outcomes are not read again")
-            mark = OutcomeMark(outcome_data.decoder, monitor.plan, source_rows.columns, outcome_data.raw.schema, cuts)
-            names = source_rows.dataset.names
-            outcome_columns = {names[index] for index, _ in (source_rows.columns or {}).values()}
-            return MarkedRows(source_rows.dataset, mark, rows, frozenset(outcome_columns))
+            # Rows aren't divided by the columns of their outcomes
+            mark = OutcomeMark(outcome_data.decoder, monitor.plan, outcome_data.columns, outcome_data.raw.schema, cuts)
+            names = outcome_data.source.names
+            outcome_columns = {names[column.position] for column in outcome_data.columns.values()}
+            return MarkedRows(outcome_data.source, mark, rows, frozenset(outcome_columns))
 
         # The baseline's outcomes are read with the same columns as the window's
         def open_both_sides(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
-            addresses: Any = now.source.addresses if now.source is not None else {}
-            outcomes_before = monitor.read_outcomes(before, **addresses)
+            outcomes_before = monitor.read_outcomes(before, **now.addresses)
             return mark_rows(now, self.sample.state.item_count), mark_rows(outcomes_before, baseline.rows or 0)
 
         # The rows of both sides are read again, once for all metrics

@@ -12,7 +12,7 @@ import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
-from spark_model_monitor.data.reading import outcome_tables
+from spark_model_monitor.data.reading import labelled_records, outcome_tables
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -306,7 +306,7 @@ def read_records(
     line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
     if whole_files:
         line_bytes = max(file.size_bytes for file in source.files)
-    return outcome_tables.read_labelled(
+    return labelled_records.read_labelled(
         engine,
         source,
         reading(records),
@@ -365,7 +365,7 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     # Tables have features c0, c1, … first, then columns for the reader's own use
     columns = [*(f"c{index}" for index in range(len(dataset.names) + 1)), *further_columns]
     return replace(
-        dataset, rows=rows.select_columns(columns, columns), names=(*dataset.names, outcome_tables.PREDICTION_COLUMN)
+        dataset, rows=rows.select_columns(columns, columns), names=(*dataset.names, labelled_records.PREDICTION_COLUMN)
     )
 
 
