@@ -84,12 +84,13 @@ class LabelRule:
 class PreparedModel:
     """A model in the form that is sent to executors.
 
-    names, numeric: name of each feature, and whether it is numeric.
+    names, columns, numeric: name of each feature, its column in the data set, and whether it is numeric.
     else_numeric: the same for a model that doesn't answer otherwise.
     model: the model without its bytes, which are sent separately: content.
     """
 
     names: tuple[str, ...]
+    columns: tuple[str, ...]
     numeric: tuple[bool, ...]
     else_numeric: tuple[bool, ...]
     model: Model
@@ -102,10 +103,10 @@ class PreparedModel:
         """The cells of the features, taken from these columns."""
         return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
 
-    def ask_model(self, caller: ModelCaller, rows: pa.RecordBatch, columns: Sequence[str]) -> Answers:
+    def ask_model(self, caller: ModelCaller, rows: pa.RecordBatch) -> Answers:
         """The model's labels or scores of some rows. Raises UnansweredRows if it has none for some row."""
         try:
-            cells = self.convert_cells(rows, columns)
+            cells = self.convert_cells(rows, self.columns)
             if self.model.labels:
                 return caller.labels(cells)
             return caller(cells)
@@ -114,20 +115,18 @@ class PreparedModel:
                 raise
         # Perhaps it takes no texts
         of_numbers = replace(self, numeric=self.else_numeric)
-        return of_numbers.ask_model(of_numbers.create_caller(), rows, columns)
+        return of_numbers.ask_model(of_numbers.create_caller(), rows)
 
 
 @value_class
 class PredictionTask:
     """Adds the model's predictions to the rows of a partition. Refused rows get none; the model doesn't get them.
 
-    columns: of the features.
     cells: as in `reject_records`.
     schema: with the new column, which is at this position.
     """
 
     prepared: PreparedModel
-    columns: tuple[str, ...]
     cells: str | None
     label_rule: LabelRule
     schema: pa.Schema
@@ -145,7 +144,7 @@ class PredictionTask:
             predictions = pa.nulls(batch.num_rows, field.type)
             if is_accepted.any():
                 try:
-                    answers = self.prepared.ask_model(caller, batch.filter(pa.array(is_accepted)), self.columns)
+                    answers = self.prepared.ask_model(caller, batch.filter(pa.array(is_accepted)))
                 except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
                     is_unanswered = is_accepted
                 else:
@@ -165,14 +164,16 @@ def prepare_model(dataset: Dataset, features: Sequence[str], model: Model) -> It
     table = dataset.table
     # Only texts have to be read to know what they are
     cells = table.schema.empty_table()
-    is_text = [simplify_type(cells[f"c{dataset.names.index(name)}"]).type == pa.string() for name in features]
+    columns = tuple(f"c{dataset.names.index(name)}" for name in features)
+    is_text = [simplify_type(cells[column]).type == pa.string() for column in columns]
     text_features = [*compress(features, is_text)]
     text_shares = _measure_texts(dataset.select_features(text_features)) if text_features else {}
+    # For each model, the features that it gets as numbers
     shares = [text_shares.get(name, 0) for name in features]
     numeric, else_numeric = (tuple(share <= limit for share in shares) for limit in (0, 0.5))
     with table.broadcast(read_content(model, dataset.engine.storage)) as content:
         model_of_labels = replace(prepare_for_tasks(model), labels=model.returns_labels)
-        yield PreparedModel(tuple(features), numeric, else_numeric, model_of_labels, content)
+        yield PreparedModel(tuple(features), columns, numeric, else_numeric, model_of_labels, content)
 
 
 @contextmanager
@@ -190,8 +191,7 @@ def with_predictions(
     prediction = pa.field(f"c{position}", label_rule.find_type(label_type, returns_labels=model.returns_labels))
     schema = add_reason_field(pa.schema([*fields[:position], prediction, *fields[position:]]))
     with prepare_model(dataset, features, model) as prepared:
-        asked_columns = tuple(f"c{dataset.names.index(name)}" for name in features)
-        task = PredictionTask(prepared, asked_columns, dataset.cells, label_rule, schema, position)
+        task = PredictionTask(prepared, dataset.cells, label_rule, schema, position)
         # The rows are kept while they are in use
         rows = table.map_batches(task, schema).persist()
         try:
@@ -226,20 +226,18 @@ def _count_texts(features: int, reason: str | None, batches: Batches) -> Batches
 def reject_unanswered(model: PreparedModel, dataset: Dataset) -> Dataset:
     """The data set in which records without an answer of the model are refused; the model is called when rows are read."""
     table = dataset.table_with_lines
-    columns = tuple(f"c{dataset.names.index(name)}" for name in model.names)
-    task = AnswerTask(model, columns, dataset.cells, add_reason_field(table.schema))
+    task = AnswerTask(model, dataset.cells, add_reason_field(table.schema))
     return replace(dataset, rows=table.map_batches(task, task.schema), refusable=True)
 
 
 @value_class
 class AnswerTask:
-    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
+    """Refuses records for which the model has no finite answer. cells: as in `reject_records`.
 
     If many rows have no answer, the fault is in the model: then its exception for all rows is raised.
     """
 
     prepared: PreparedModel
-    columns: tuple[str, ...]
     cells: str | None
     schema: pa.Schema
 
@@ -253,12 +251,12 @@ class AnswerTask:
                 is_unanswered[is_accepted] = self._find_unanswered(caller, rows)
             # With so many, the model is at fault, not the records; asking again raises its error
             if is_unanswered.sum() > max(MAX_REFUSED_ROWS, rows.num_rows * MAX_REFUSED_SHARE):
-                self.prepared.ask_model(caller, rows, self.columns)
+                self.prepared.ask_model(caller, rows)
             yield reject_records(batch, is_unanswered, Refusal.UNANSWERED, self.cells, self.schema)
 
     def _find_unanswered(self, caller: ModelCaller, rows: pa.RecordBatch) -> Flags:
         try:
-            self.prepared.ask_model(caller, rows, self.columns)
+            self.prepared.ask_model(caller, rows)
         except UnansweredRows:
             # Divide into halves until single rows fail, which takes few calls if few rows fail
             half = rows.num_rows // 2

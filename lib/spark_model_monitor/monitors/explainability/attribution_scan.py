@@ -133,6 +133,7 @@ def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
     with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
         yield ExplainedModel(
             rows.plan.features,
+            tuple(f"c{rows.dataset.names.index(name)}" for name in rows.plan.features),
             numeric,
             numeric,
             prepare_for_tasks(measures.model),
