@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -47,9 +47,11 @@ class BadConfiguration(MonitorError):
     exit_status = 2
 
     @classmethod
-    def gathered(cls, faults: Sequence[str]) -> BadConfiguration:
-        """One error for all faults of a configuration, one line each."""
-        return cls("\n".join(faults))
+    def raise_for(cls, faults: Iterable[str]) -> None:
+        """Raise one error for all faults of a configuration, one line each; without faults, do nothing."""
+        lines = "\n".join(faults)
+        if lines:
+            raise cls(lines)
 
 
 def suggest_names(

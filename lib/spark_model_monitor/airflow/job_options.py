@@ -66,8 +66,7 @@ def require_valid_flags(flags: Flags, reserved_options: TextByName) -> None:
         elif name not in option_names():
             hint = suggest_names(name, option_names(), "docs/jobs.md lists them")
             errors.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(errors)
 
 
 def _format_value(value: FlagValue) -> str:

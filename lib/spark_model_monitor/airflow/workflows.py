@@ -205,8 +205,7 @@ def _require_valid_monitors(monitors: tuple[MonitorTask, ...], ground_truth: str
     ]
     if not monitors:
         errors.append("monitors is empty; write monitors=[data_quality(baseline=…)]")
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(errors)
 
 
 IN_ALERT = "InAlert"

@@ -59,8 +59,7 @@ class NamedColumns:
             for name in column_types
             if name not in self._names
         ]
-        if faults:
-            raise BadConfiguration.gathered(faults)
+        BadConfiguration.raise_for(faults)
 
     def _suggest_names(self, name: str) -> str:
         # Wide data sets have thousands of columns, so an error lists only the first

@@ -239,8 +239,9 @@ class Expectations(
             row_rules=(*self.row_rules, *added.row_rules),
             features={name: (*self.features.get(name, ()), *added.features.get(name, ())) for name in names},
         )
-        if faults := [f"--expectations and constraints.json: {fault}" for fault in expectations.contradictions()]:
-            raise BadConfiguration.gathered(faults)
+        BadConfiguration.raise_for(
+            f"--expectations and constraints.json: {fault}" for fault in expectations.contradictions()
+        )
         return expectations
 
 

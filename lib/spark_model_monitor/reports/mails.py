@@ -71,8 +71,7 @@ class MailServer:
             errors.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
         elif password is not None and security is Security.NONE:
             errors.append(f"{SECURITY} is 'none', which would send the password in clear text; write starttls or tls")
-        if errors:
-            raise BadConfiguration.gathered(errors)
+        BadConfiguration.raise_for(errors)
         return cls(host, port, security, sender, user, password)
 
     def __repr__(self) -> str:

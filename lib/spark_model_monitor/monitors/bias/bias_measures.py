@@ -59,8 +59,7 @@ def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str
         )
         if post_training is not None and not has_predictions:
             faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
-    if faults:
-        raise BadConfiguration.gathered([f"{where}: {fault}" for fault in faults])
+    BadConfiguration.raise_for(f"{where}: {fault}" for fault in faults)
     return Methods(pre_training, post_training)
 
 

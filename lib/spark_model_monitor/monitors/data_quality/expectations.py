@@ -166,8 +166,7 @@ def plan_rules(
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
             requested_rules.append(requested_rule)
-    if faults:
-        raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
+    BadConfiguration.raise_for(dict.fromkeys(faults))
     extra_columns = _list_extra_columns(expectations, requested_rules, dataset.names)
     # Rules in DQDL; `now()` is the end of the window
     bound_rules: Mapping[str, BoundRule] = {}

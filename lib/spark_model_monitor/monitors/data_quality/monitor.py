@@ -478,15 +478,13 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if any(settings.comparators for settings in baseline.settings.values()):
             from spark_model_monitor.monitors.data_quality.checks.drift.comparators import find_unfit_comparators
 
-            faults = [*find_unfit_comparators(constraints, as_service=self.as_service)]
-            if faults:
-                raise BadConfiguration.gathered(faults)
+            BadConfiguration.raise_for(find_unfit_comparators(constraints, as_service=self.as_service))
         return baseline
 
     def judge(self, sample: ProfileSample, baseline: QualityBaseline | None) -> DataQualityJudgement:
         return DataQualityJudgement.of(self, sample, baseline)
 
-    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
+    def violations(self, results: Results) -> Violations:
         return create_violations(results)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> RowTable:

@@ -141,9 +141,7 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
     Raises BadConfiguration with one line for each request that isn't.
     Source: E1.1.
     """
-    errors = [f"{where}: {error}" for error in _list_impossible_requests(config)]
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(f"{where}: {error}" for error in _list_impossible_requests(config))
 
 
 @value_class

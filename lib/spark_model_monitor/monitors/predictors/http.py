@@ -100,9 +100,7 @@ class EndpointFormat:
         self._score_location = self._probability
         if self._score_location is None:
             self._score_location = self._label
-        errors = list(self._find_errors())
-        if errors:
-            raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
+        BadConfiguration.raise_for(f"predictor.{error}" for error in self._find_errors())
 
     @property
     def has_single_record(self) -> bool:

@@ -168,8 +168,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
         faults += [f"{where}[{index}]{fault}" for fault in entry_faults]
         if not entry_faults:
             checks.append(_read_check(entry))
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    BadConfiguration.raise_for(faults)
     return JsonChecks(tuple(checks))
 
 

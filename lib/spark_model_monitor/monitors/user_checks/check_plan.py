@@ -145,8 +145,7 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
             f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
             for analyzer in plan.second_scan
         ]
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    BadConfiguration.raise_for(faults)
     return plan
 
 

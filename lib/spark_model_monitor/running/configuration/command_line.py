@@ -122,8 +122,7 @@ def require_existing_paths(arguments: Sequence[str]) -> None:
     for flag, path in _list_named_paths(arguments):
         if not (is_table_log and flag == DATA_FLAG and is_catalog_name(path)):
             errors += _find_path_errors(flag, path)
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(errors)
 
 
 def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

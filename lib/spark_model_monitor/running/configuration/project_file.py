@@ -42,8 +42,7 @@ def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str,
             texts[key] = json.dumps(value)  # a mapping with texts, such as a format, stays JSON
         else:
             texts[key] = _write_text(value)
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(errors)
     return name, texts
 
 

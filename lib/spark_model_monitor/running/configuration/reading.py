@@ -28,7 +28,7 @@ def drop_consequences(error: BadConfiguration) -> BadConfiguration:
     if _format_missing("dataset_source") not in lines:
         return error
     consequences = _format_missing("dataset_format"), _format_missing("output_path")
-    return BadConfiguration.gathered([line for line in lines if line not in consequences])
+    return BadConfiguration("\n".join(line for line in lines if line not in consequences))
 
 
 def build_config(job: str, sources: Sources, *, in_container: bool = False) -> JobConfig:
@@ -65,7 +65,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool = False) -> J
         errors += find_output_faults(job, sources)
         errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
-        raise BadConfiguration.gathered(errors)
+        raise BadConfiguration("\n".join(errors))
     # The log names what is set but not used
     overruled_names = BASELINE_FILES if config.baseline is not None else ()
     ignored_locations = [

@@ -90,9 +90,7 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
     Raises BadConfiguration listing everything missing or inconsistent.
     Source: C1.1, C11d.
     """
-    faults = list(_find_faults(config))
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    BadConfiguration.raise_for(_find_faults(config))
     assert config.problem_type is not None  # a missing type is one of the faults
     problem_type = config.problem_type
     threshold = config.probability_threshold_attribute

@@ -203,5 +203,4 @@ def _require_consistent(config: JobConfig) -> None:
             f"after is {config.after} and late_labels {config.late_labels}: labels are not waited for that long; write a "
             "shorter --after, or longer --late-labels"
         )
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    BadConfiguration.raise_for(faults)

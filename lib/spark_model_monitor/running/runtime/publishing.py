@@ -230,8 +230,7 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
         except BadConfiguration as error:
             errors.append(str(error))
     # Two sinks may lack the same variable
-    if errors:
-        raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
+    BadConfiguration.raise_for(dict.fromkeys(errors))
 
 
 def notify(findings: Findings, run: Run, config: JobConfig, environment: Environment | None = None) -> None:

@@ -275,8 +275,7 @@ class Plan:
         """The options in a job's env file and in the entry."""
         path = self.env_file(job)
         sources = self.sources(job)
-        if sources.errors:
-            raise BadConfiguration.gathered(list(sources.errors))
+        BadConfiguration.raise_for(sources.errors)
         # Only texts of the entry and its env file: this process's environment isn't the job's
         prefixes = (f"{path}: ", "variable ")
         options = {name: text.text for name, text in sources.values.items() if text.location.startswith(prefixes)}
@@ -325,8 +324,7 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
         errors.append(
             f"{where}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
         )
-    if errors:
-        raise BadConfiguration.gathered(errors)
+    BadConfiguration.raise_for(errors)
     return plan
 
 

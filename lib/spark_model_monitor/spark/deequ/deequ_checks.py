@@ -43,9 +43,7 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
     Raises BadConfiguration with one line for every condition that isn't.
     """
-    faults = list(filter(None, (_find_fault(frame, condition) for condition in conditions)))
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    BadConfiguration.raise_for(filter(None, (_find_fault(frame, condition) for condition in conditions)))
 
 
 def _find_fault(frame: DataFrame, condition: str) -> str | None:

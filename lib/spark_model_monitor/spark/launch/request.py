@@ -117,8 +117,7 @@ class Target:
         faults += [
             f"{name} is nothing of --target {kind.value}; drop it" for name in sorted(foreign_options & set(options))
         ]
-        if faults:
-            raise BadConfiguration.gathered(faults)
+        BadConfiguration.raise_for(faults)
         return cls(
             kind,
             options[REQUIRED_OPTIONS[kind][0]],
