@@ -183,7 +183,7 @@ def with_predictions(
     """The rows with the model's predictions as the last feature. They are computed once and kept while the body runs."""
     position = len(dataset.names)
     # The original columns, the prediction after them, and the engine's columns
-    columns = [f"c{index}" for index in range(position)]
+    columns = dataset.feature_columns
     columns += [name for name in (dataset.reason, dataset.cells) if name is not None]
     table = dataset.table.select_columns(columns, columns)
     fields = list(table.schema)

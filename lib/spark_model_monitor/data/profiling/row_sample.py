@@ -188,7 +188,7 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
 
     rows: number of accepted rows. The selection depends on positions in partitions, as in every sample.
     """
-    columns = [f"c{position}" for position in range(len(dataset.names))]
+    columns = dataset.feature_columns
     schema = pa.schema([(PARTITION, pa.int32()), ("row", pa.int64()), *((name, pa.string()) for name in columns)])
     task = partial(_read_sampled_texts, HashedRowSampler(min(1.0, max_rows / max(rows, 1))), dataset.reason, schema)
     table = _read_rows(dataset, columns, task, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
@@ -366,7 +366,7 @@ def read_rows_with_ids(
     dataset: Dataset, ids: Collection[str], id_column: int | None
 ) -> list[tuple[str, tuple[str | None, ...]]]:
     """The ids that exist, in order of the rows, each with its row's cells. One pass. For users who may read the data."""
-    features = [f"c{position}" for position in range(len(dataset.names))]
+    features = dataset.feature_columns
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
     task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
     names = [*features]

@@ -190,6 +190,11 @@ class Dataset:
         return self.listing.coverage
 
     @property
+    def feature_columns(self) -> list[str]:
+        """The columns of the features in the rows."""
+        return [f"c{position}" for position in range(len(self.names))]
+
+    @property
     def reason(self) -> str | None:
         """The column with the reasons for refusing a row, for a scan."""
         return REASON if self.refusable else None

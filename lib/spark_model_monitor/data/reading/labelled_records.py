@@ -64,17 +64,14 @@ def read_labelled(
     files = NO_FILES
     if reading.records.selection.window is not None:
         files = lines.files_by_key()
-    decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
-    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
-    long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
-        decoded_lines,
+        DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents)),
         _name_columns(headers, features, reading),
         source,
         refusable=True,
-        max_partition_count=at_most,
+        max_partition_count=source.max_partition_count(engine, partition_bytes, in_order=as_service),
         record_cells=1,
-        long_lines=long_lines,
+        long_lines=() if whole_files else find_listed_long_lines(engine, source),
     )
 
 

@@ -390,10 +390,14 @@ def read_line_outcomes(
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))
-    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
-    long_lines = find_listed_long_lines(engine, source)
     dataset = Dataset(
-        placed, (), source, refusable=True, max_partition_count=at_most, record_cells=1, long_lines=long_lines
+        placed,
+        (),
+        source,
+        refusable=True,
+        max_partition_count=source.max_partition_count(engine, partition_bytes, in_order=as_service),
+        record_cells=1,
+        long_lines=find_listed_long_lines(engine, source),
     )
     # Without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)

@@ -363,7 +363,7 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     rows = dataset.table.flag_above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
     further_columns = rows.columns[len(dataset.names) : -1]
     # Tables have features c0, c1, … first, then columns for the reader's own use
-    columns = [*(f"c{index}" for index in range(len(dataset.names) + 1)), *further_columns]
+    columns = [*dataset.feature_columns, f"c{len(dataset.names)}", *further_columns]
     return replace(
         dataset, rows=rows.select_columns(columns, columns), names=(*dataset.names, labelled_records.PREDICTION_COLUMN)
     )

@@ -556,7 +556,7 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
     inputs = _read_inputs(data, trial, with_ids=True)
     is_captured = _infer_format(data) in CAPTURE_FORMATS
-    columns = [f"c{position}" for position in range(len(inputs.names))]
+    columns = inputs.feature_columns
     if inputs.reason:
         columns.append(inputs.reason)
     if is_captured:
