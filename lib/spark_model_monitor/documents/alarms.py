@@ -6,16 +6,14 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from spark_model_monitor.documents.change_description import describe_evidence, describe_finding, name_change
-from spark_model_monitor.documents.check_results import (
-    COMPLETENESS,
-    CheckResult,
-    Results,
-    cause,
-    compute_severity,
-    name_check,
-    rank_severity,
+from spark_model_monitor.documents.change_description import (
+    WINDOW_NAME,
+    describe_evidence,
+    describe_finding,
+    format_check,
+    name_change,
 )
+from spark_model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, Results
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.value_class import value_class
@@ -40,7 +38,7 @@ class Alarm:
         if first.method is not None:
             sentence += f"; {describe_evidence(first)}"
         # Then other features with the same cause, and other checks of the first feature
-        same_causes = [name for name in dict.fromkeys(map(cause, further)) if name != cause(first)]
+        same_causes = [name for name in dict.fromkeys(map(name_cause, further)) if name != name_cause(first)]
         if same_causes:
             sentence += f"; the same of {list_names(same_causes)}"
         # By check, its name followed by the values that it found
@@ -77,7 +75,7 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
     for violation in check_results:
         if violation.is_violated:
             # The earlier of both times: if a window is run again, the beginning must not move
-            start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
+            start_times = [time for time in (since.get(name_cause(violation)), violation.since) if time]
             members: dict[str, Any] = {"since": min(start_times, default=None)}
             alarm_number = alarm_number_by_id.get(id(violation))
             if alarm_number is not None:
@@ -89,7 +87,7 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
 
 def _group_violations(check_results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     """The violations of each alarm: all violations with one cause are one alarm."""
-    causes = group_by((violation for violation in check_results if violation.is_violation), cause)
+    causes = group_by((violation for violation in check_results if violation.is_violation), name_cause)
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, violations in causes.items():
         key: Hashable = name
@@ -105,7 +103,7 @@ def _group_violations(check_results: Iterable[CheckResult]) -> list[list[CheckRe
 def _compute_alarm_severity(violations: Sequence[CheckResult]) -> float:
     # A metric that repeats another in other units, such as a norm, doesn't count for the size
     originals = [violation for violation in violations if violation.same_as is None]
-    return max(map(compute_severity, originals or violations))
+    return max(violation.severity for violation in originals or violations)
 
 
 def list_alarm_starts(check_results: Iterable[CheckResult], window_start: str) -> dict[str, str]:
@@ -113,7 +111,7 @@ def list_alarm_starts(check_results: Iterable[CheckResult], window_start: str) -
     violations = [check_result for check_result in check_results if check_result.is_violated]
     # Results of checks in BESIDE have no number and come last
     violations.sort(key=lambda violation: violation.alarm or math.inf)
-    return {cause(violation): violation.since or window_start for violation in violations}
+    return {name_cause(violation): violation.since or window_start for violation in violations}
 
 
 def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
@@ -123,9 +121,34 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
     return [Alarm(_sort_alarm(violations)) for _, violations in sorted(alarms.items())]
 
 
+def name_cause(result: CheckResult) -> str:
+    """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
+    name, part = result.subject
+    # Metrics that are the same in other units have one cause
+    name = result.same_as or name or WINDOW_NAME
+    return f"{name} of {part}" if part else name
+
+
+def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
+    """The violations by cause, the largest violation first."""
+    violations = [check_result for check_result in results if check_result.is_violated]
+    violations.sort(key=lambda violation: (violation.alarm or math.inf, *rank_severity(violation)))
+    return list(group_by(violations, name_cause).values())
+
+
+def rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
+    """A sort key: by severity, metrics that repeat another one last; at equal severity a user's own rule comes first."""
+    return violation.same_as is not None, -violation.severity, violation.check != EXPECTATION
+
+
+def name_check(check_result: CheckResult) -> str:
+    """The metric's name, or else the check's."""
+    return check_result.metric or format_check(check_result)
+
+
 def _sort_alarm(alarm: list[CheckResult]) -> Results:
     """The alarm's results: a common cause of several features comes first, then the largest."""
     sorted_alarm = sorted(alarm, key=rank_severity)
-    if len(set(map(cause, alarm))) > 1:
+    if len(set(map(name_cause, alarm))) > 1:
         sorted_alarm.sort(key=lambda violation: violation.check != COMPLETENESS)
     return tuple(sorted_alarm)

@@ -8,16 +8,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from spark_model_monitor.documents.check_results import (
-    DRIFT,
-    SEGMENT_DRIFT,
-    CheckResult,
-    CheckStatus,
-    Hint,
-    Results,
-    cause,
-    identify_subject,
-)
+from spark_model_monitor.documents.alarms import name_cause
+from spark_model_monitor.documents.check_results import DRIFT, SEGMENT_DRIFT, CheckResult, CheckStatus, Hint, Results
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
 from spark_model_monitor.documents.outcome import Outcome, group_by
@@ -176,18 +168,19 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         if check_result.check != DRIFT:
             return False
         # It is chance whether new values or the drift that they cause become the alarm
-        new_value_alarms = [alarm for alarm in self.alarms if alarm.check in CHECKS_OF_NEW_VALUES]
-        return identify_subject(check_result) in map(identify_subject, new_value_alarms)
+        return any(
+            alarm.check in CHECKS_OF_NEW_VALUES and alarm.subject == check_result.subject for alarm in self.alarms
+        )
 
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> Results:
     """The results, in which violations that a decision covers are marked as not judged."""
     window_results = tuple(check_results)
-    results_by_subject = group_by(window_results, identify_subject)
+    results_by_subject = group_by(window_results, lambda check_result: check_result.subject)
     decided_results = []
     for check_result in window_results:
         if check_result.status is CheckStatus.VIOLATED:
-            subject_results = results_by_subject[identify_subject(check_result)]
+            subject_results = results_by_subject[check_result.subject]
             for decision in decisions:
                 if decision.covers(check_result, subject_results):
                     check_result = _mark_accepted(check_result, decision)
@@ -222,7 +215,7 @@ def _is_repeated(
     accepted_results: Sequence[CheckResult],
 ) -> bool:
     """Whether a violation repeats an accepted result. window_results, accepted_results: all results of the two windows."""
-    if identify_subject(violation) != identify_subject(accepted):
+    if violation.subject != accepted.subject:
         return False
     if _identify_alarm(violation) != _identify_alarm(accepted):
         return False
@@ -271,9 +264,9 @@ def _find_direction(check_result: CheckResult, window_results: Sequence[CheckRes
     """The direction of a change. A share of numbers beyond the range has no direction; the mean's direction stands for it."""
     if check_result.check != RANGE:
         return check_result.direction
-    subject = identify_subject(check_result)
+    subject = check_result.subject
     for drift in window_results:
-        is_of_subject = drift.check == DRIFT and identify_subject(drift) == subject
+        is_of_subject = drift.check == DRIFT and drift.subject == subject
         if is_of_subject and drift.component != "missing":
             return drift.direction
     return None
@@ -283,10 +276,10 @@ def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult])
     """By check, the share of values that the baseline lacks, and the number of values of the window."""
     # The keys are names of checks
     shares = {}
-    subject = identify_subject(drift)
+    subject = drift.subject
     for check_result in window_results:
         counts_new_values = check_result.check in CHECKS_OF_NEW_VALUES
-        if not counts_new_values or identify_subject(check_result) != subject:
+        if not counts_new_values or check_result.subject != subject:
             continue
         if check_result.observed is not None and check_result.m:
             # One check gives the share of new values, the other the share of known ones
@@ -393,9 +386,9 @@ def report_ended_alarms(
     for check_result in check_results:
         # An accepted change still exists
         if check_result.is_violated or check_result.accepted:
-            open_causes.add(cause(check_result))
+            open_causes.add(name_cause(check_result))
         elif check_result.is_judged:
-            judged_causes.add(cause(check_result))
+            judged_causes.add(name_cause(check_result))
     period = "in this window"
     if window_start:
         period = f"since {window_start}"

@@ -5,15 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from spark_model_monitor.documents.check_results import (
-    BESIDE,
-    COMPLETENESS,
-    ONE_SEGMENT,
-    WINDOW_NAME,
-    CheckResult,
-    format_check,
-    identify_subject,
-)
+from spark_model_monitor.documents.check_results import BESIDE, COMPLETENESS, ONE_SEGMENT, CheckResult
 from spark_model_monitor.documents.page import (
     MAX_LISTED_NAMES,
     format_interval,
@@ -22,6 +14,8 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.documents.run_description import RunWindow, parse_moment
+
+WINDOW_NAME = "the window"
 
 NEW_VALUES = "of values that were not there before"  # part of the description of a change to several new values
 OUTSIDE_LIST = "of values outside your list"  # the same, if a person listed the allowed values
@@ -80,7 +74,7 @@ def describe_change(check_result: CheckResult) -> str:
 
 def name_change(check_result: CheckResult) -> str:
     """The subject and what changed, without values of records."""
-    subject = " of ".join(filter(None, identify_subject(check_result))) or WINDOW_NAME
+    subject = " of ".join(filter(None, check_result.subject)) or WINDOW_NAME
     return f"{subject} {check_result.change or compare_with_limit(check_result)}"
 
 
@@ -234,3 +228,8 @@ def _format_fraction(ratio: float) -> str:
         if abs(ratio * denominator - 1) <= NEAR_FRACTION:
             return f"about {fraction}"
     return format_percent(ratio)
+
+
+def format_check(check_result: CheckResult) -> str:
+    """The check in words: `completeness` for `completeness_check`."""
+    return check_result.check.removesuffix("_check").replace("_", " ")

@@ -1,15 +1,14 @@
-"""The results of all checks of a run: checks.json, constraint_violations.json, and summary rows. Pure."""
+"""The results of all checks of a run: checks.json, and constraint_violations.json. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
-from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome, group_by
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.value_class import value_class
 
 
@@ -49,6 +48,25 @@ BESIDE = frozenset({"attribution_change_check"})
 ONE_SEGMENT = "one segment of "  # the cut follows; the segment itself is named only where values may be shown
 IN_SEGMENT = f"in {ONE_SEGMENT}"  # the beginning of `where` in the result of a single segment
 SEGMENT_DRIFT = "segment_drift_check"
+
+COMPLETENESS = "completeness_check"
+DRIFT = "baseline_drift_check"
+CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
+"""Checks of how codes are written. Models seldom use this, so of two large changes, the other one comes first."""
+
+EXPECTATION = "expectation_check"
+ROW_RULE = "row_rule"
+DQDL = "dqdl"
+RULES_OF_ROWS = frozenset({ROW_RULE, DQDL})
+"""The components of rules whose text is stored as the feature."""
+LIMIT_DECIDES = "your limit {limit} decides"
+WITHIN_LIMIT = "moved, within your limit {limit}"
+"""Reasons for a feature that changed beyond chance: a person's own limit is violated, or the change is within it."""
+
+FACET_VALUE = "facet_value"  # member of a bias check's result: the facet's sensitive value
+LABEL = "label"  # member of an attribution check's result: the model's output
+WITHOUT_GROUP = frozenset({"GE"})
+"""Bias metrics of all rows: their results are the same for every group, and so they are one subject."""
 
 
 class SegmentPart(Section):
@@ -312,9 +330,85 @@ class CheckResult(  # type: ignore[misc]
         return self.check == SEGMENT_DRIFT or (self.where or "").startswith(IN_SEGMENT)
 
     @property
+    def subject(self) -> tuple[str, str]:
+        """The name and the part of its subject, as in summaries."""
+        members = self.model_extra or {}
+        value = members.get(FACET_VALUE)
+        # Bias results have a group and attribution results have an output; other results have neither
+        if value is None or self.metric in WITHOUT_GROUP:
+            part = str(members.get(LABEL, ""))
+        else:
+            part = format_group(self.feature or "", str(value))
+        return self.metric or self.feature or "", part
+
+    @property
     def full_name(self) -> str:
         """The name in histories of runs."""
-        return join_name(*identify_subject(self))
+        return join_name(*self.subject)
+
+    @property
+    def severity(self) -> float:
+        """The severity from 0 to 1, or the impact if there are attributions.
+
+        It is |observed - threshold| / max(1, |threshold|), at most 1, so that shares, distances and p-values are comparable. It
+        is 1 without a number, the larger of distance and effect for a test, and half as much for checks of how codes are written.
+        """
+        # If attributions are known, the impact includes them
+        if self.impact is not None:
+            return self.impact
+        # For a test the size of the change counts, because its p-value depends on the number of rows
+        if self.adjusted_p is not None:
+            return max(self.distance or 0.0, min(self.effect or 0.0, 1.0))
+        # Without a number, as for a missing column, the severity is the highest
+        if self.observed is None or self.threshold is None:
+            return 1.0
+        # Large thresholds, such as numbers of rows, are divided out
+        severity = min(abs(self.observed - self.threshold) / max(1.0, abs(self.threshold)), 1.0)
+        if self.check in CODE_CHECKS:
+            return severity / 2
+        return severity
+
+
+def join_name(name: str, part: str) -> str:
+    """A summary's name and part in one text."""
+    return f"{name} ({part})" if part else name
+
+
+def format_group(facet: str, value: str) -> str:
+    """The name of a sensitive group, as `facet=value`."""
+    return f"{facet}={value}"
+
+
+HIDDEN = "(hidden)"  # replaces a value that may not be shown
+
+
+def remove_values(check_result: CheckResult) -> CheckResult:
+    """The result without the members that contain values of the data: categories, segments, and what rows have in common."""
+    # Most results contain no values
+    if not (check_result.values or check_result.segment or check_result.parts or check_result.cause):
+        return check_result
+    parts = check_result.parts
+    if parts:
+        parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
+    causes = check_result.cause
+    if causes:
+        causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
+    # A violation in a segment has a sentence that ends with the segment's name
+    description = check_result.description
+    in_segment = f", in {check_result.segment}"
+    if description and check_result.segment and description.endswith(in_segment):
+        description = f"{description.removesuffix(in_segment)}, {check_result.where}"
+    members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
+    return check_result.model_copy(update=members)
+
+
+def copy_location_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
+    """A result without values but with the location of its change. before, located: the result with values, before and
+    after it was located.
+    """
+    names = ("where", "cause", "parts", "guess")
+    members = {name: getattr(located, name) for name in names if getattr(located, name) != getattr(before, name)}
+    return remove_values(unnamed.model_copy(update=members))
 
 
 MAX_LISTED_MEMBERS = 5  # maximum number of members that a hint names; further ones are counted
@@ -413,195 +507,3 @@ class Violations(Document, file="constraint_violations.json", meant="constraint_
     """constraint_violations.json; it has an empty list if there are no violations (C4.3, C11.7)."""
 
     violations: tuple[Violation, ...] = ()
-
-
-FACET_VALUE = "facet_value"  # member of a bias check's result: the facet's sensitive value
-LABEL = "label"  # member of an attribution check's result: the model's output
-
-QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
-
-Bins = Mapping[str, Sequence[Any]]
-"""By feature, the bins in which the baseline's shares are counted: the edges of 20 bins of equal width, or the most
-frequent values.
-"""
-
-
-@value_class
-class SummaryRow:
-    """One row of a summary: a feature, a metric, a metric of a group, or a feature's attribution.
-
-    part: the metric's group as `facet=value`, or the output; else empty.
-    kind: `number`, `category`, `metric`, `bias` or `attribution`.
-    quantiles: the quantiles at `QUANTILES`; None if unknown.
-    shares: the shares in the baseline's bins; None if unknown.
-    value, low, high: a metric's value and the ends of its interval.
-    """
-
-    name: str
-    part: str = ""
-    kind: str = "metric"
-    present: int | None = None
-    missing: int | None = None
-    distinct: int | None = None
-    mean: float | None = None
-    sd: float | None = None
-    min: float | None = None
-    max: float | None = None
-    quantiles: Sequence[float] | None = None
-    shares: Sequence[float] | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@value_class
-class Summary:
-    """The summary of a run. bins: the baseline's bins; the run's own bins if there is no baseline."""
-
-    rows: tuple[SummaryRow, ...] = ()
-    bins: Bins = field(default_factory=dict)
-
-
-WITHOUT_GROUP = frozenset({"GE"})
-"""Bias metrics of all rows: their results are the same for every group, and so they are one subject."""
-
-
-def identify_subject(result: CheckResult) -> tuple[str, str]:
-    """The name and the part of a check's subject, as in summaries."""
-    members = result.model_extra or {}
-    value = members.get(FACET_VALUE)
-    # Bias results have a group and attribution results have an output; other results have neither
-    if value is None or result.metric in WITHOUT_GROUP:
-        part = str(members.get(LABEL, ""))
-    else:
-        part = format_group(result.feature or "", str(value))
-    return result.metric or result.feature or "", part
-
-
-def join_name(name: str, part: str) -> str:
-    """A summary's name and part in one text."""
-    return f"{name} ({part})" if part else name
-
-
-def format_group(facet: str, value: str) -> str:
-    """The name of a sensitive group, as `facet=value`."""
-    return f"{facet}={value}"
-
-
-HIDDEN = "(hidden)"  # replaces a value that may not be shown
-
-
-def remove_values(check_result: CheckResult) -> CheckResult:
-    """The result without the members that contain values of the data: categories, segments, and what rows have in common."""
-    # Most results contain no values
-    if not (check_result.values or check_result.segment or check_result.parts or check_result.cause):
-        return check_result
-    parts = check_result.parts
-    if parts:
-        parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
-    causes = check_result.cause
-    if causes:
-        causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
-    # A violation in a segment has a sentence that ends with the segment's name
-    description = check_result.description
-    in_segment = f", in {check_result.segment}"
-    if description and check_result.segment and description.endswith(in_segment):
-        description = f"{description.removesuffix(in_segment)}, {check_result.where}"
-    members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
-    return check_result.model_copy(update=members)
-
-
-def copy_location_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
-    """A result without values but with the location of its change. before, located: the result with values, before and
-    after it was located.
-    """
-    # Nothing was located, so there is nothing to copy
-    if located is before:
-        return remove_values(unnamed)
-    names = ("where", "cause", "parts", "guess")
-    members = {name: getattr(located, name) for name in names if getattr(located, name) != getattr(before, name)}
-    return remove_values(unnamed.model_copy(update=members))
-
-
-COMPLETENESS = "completeness_check"
-DRIFT = "baseline_drift_check"
-CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
-"""Checks of how codes are written. Models seldom use this, so of two large changes, the other one comes first."""
-
-EXPECTATION = "expectation_check"
-ROW_RULE = "row_rule"
-DQDL = "dqdl"
-RULES_OF_ROWS = frozenset({ROW_RULE, DQDL})
-"""The components of rules whose text is stored as the feature."""
-LIMIT_DECIDES = "your limit {limit} decides"
-WITHIN_LIMIT = "moved, within your limit {limit}"
-"""Reasons for a feature that changed beyond chance: a person's own limit is violated, or the change is within it."""
-
-NOT_CHECKED = "not checked: "
-"""The beginning of the reason of a rule that was skipped."""
-
-WINDOW_NAME = "the window"
-
-
-def cause(result: CheckResult) -> str:
-    """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
-    name, part = identify_subject(result)
-    # Metrics that are the same in other units have one cause
-    name = result.same_as or name or WINDOW_NAME
-    return f"{name} of {part}" if part else name
-
-
-def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
-    """The violations by cause, the largest violation first."""
-    violations = [check_result for check_result in results if check_result.is_violated]
-    violations.sort(key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation)))
-    return list(group_by(violations, cause).values())
-
-
-def compute_severity(result: CheckResult) -> float:
-    """The severity from 0 to 1, or the impact if there are attributions.
-
-    It is |observed - threshold| / max(1, |threshold|), at most 1, so that shares, distances and p-values are comparable. It
-    is 1 without a number, the larger of distance and effect for a test, and half as much for checks of how codes are written.
-    """
-    # If attributions are known, the impact includes them
-    if result.impact is not None:
-        return result.impact
-    # For a test the size of the change counts, because its p-value depends on the number of rows
-    if result.adjusted_p is not None:
-        return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
-    # Without a number, as for a missing column, the severity is the highest
-    if result.observed is None or result.threshold is None:
-        return 1.0
-    # Large thresholds, such as numbers of rows, are divided out
-    severity = min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
-    if result.check in CODE_CHECKS:
-        return severity / 2
-    return severity
-
-
-def name_check(check_result: CheckResult) -> str:
-    """The metric's name, or else the check's."""
-    return check_result.metric or format_check(check_result)
-
-
-def format_check(result: CheckResult) -> str:
-    """The check in words: `completeness` for `completeness_check`."""
-    return result.check.removesuffix("_check").replace("_", " ")
-
-
-def rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
-    """A sort key: by severity, metrics that repeat another one last; at equal severity a user's own rule comes first."""
-    return violation.same_as is not None, -compute_severity(violation), violation.check != EXPECTATION
-
-
-def count_rules(check_results: Iterable[CheckResult]) -> str:
-    """The number of rules that hold and of rules that were skipped, in words; empty if none was skipped."""
-    rules = [check_result for check_result in check_results if check_result.check == EXPECTATION]
-    passed = sum(rule.status is CheckStatus.PASSED for rule in rules)
-    skipped = sum(rule.is_skipped_rule for rule in rules)
-    if not skipped:
-        return ""
-    holding = "rule holds" if passed == 1 else "rules hold"
-    verb = "was" if skipped == 1 else "were"
-    return f"{passed:,} {holding}, {skipped:,} {verb} not checked"

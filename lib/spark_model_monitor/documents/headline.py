@@ -18,8 +18,8 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     EXPECTATION,
     CheckResult,
+    CheckStatus,
     Hint,
-    count_rules,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import (
@@ -491,3 +491,15 @@ def _list_exceptions(changes: RunChanges) -> list[str]:
 
 def _make_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def count_rules(check_results: Iterable[CheckResult]) -> str:
+    """The number of rules that hold and of rules that were skipped, in words; empty if none was skipped."""
+    rules = [check_result for check_result in check_results if check_result.check == EXPECTATION]
+    passed = sum(rule.status is CheckStatus.PASSED for rule in rules)
+    skipped = sum(rule.is_skipped_rule for rule in rules)
+    if not skipped:
+        return ""
+    holding = "rule holds" if passed == 1 else "rules hold"
+    verb = "was" if skipped == 1 else "were"
+    return f"{passed:,} {holding}, {skipped:,} {verb} not checked"

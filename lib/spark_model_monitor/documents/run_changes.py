@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from spark_model_monitor.documents.alarms import group_by_cause, name_cause
+from spark_model_monitor.documents.change_description import WINDOW_NAME
 from spark_model_monitor.documents.check_results import (
     DRIFT,
     EXPECTATION,
     LABEL,
-    WINDOW_NAME,
     WITHIN_LIMIT,
     CheckResult,
     CheckStatus,
     Hint,
-    cause,
-    group_by_cause,
-    identify_subject,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS, CHECKS_OF_ROWS, FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import shorten_name
@@ -212,12 +210,12 @@ def is_about_window(check_result: CheckResult) -> bool:
 def identify_change(result: CheckResult) -> str:
     # Metrics that are the same in other units count as one
     if result.metric:
-        return cause(result)
+        return name_cause(result)
     return format_subject(result)
 
 
 def format_subject(result: CheckResult) -> str:
-    name, part = identify_subject(result)
+    name, part = result.subject
     subject = name or part or WINDOW_NAME
     if part and result.metric:
         subject = f"{name} of {part}"

@@ -7,21 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from shlex import quote
 
-from spark_model_monitor.documents.change_description import SIDES, describe_change, describe_evidence, format_limit
-from spark_model_monitor.documents.check_results import (
-    BESIDE,
-    DRIFT,
-    HIDDEN,
-    SEGMENT_DRIFT,
-    CheckResult,
-    CheckStatus,
-    cause,
-    compute_severity,
+from spark_model_monitor.documents.alarms import name_cause, name_check, rank_severity
+from spark_model_monitor.documents.change_description import (
+    SIDES,
+    describe_change,
+    describe_evidence,
     format_check,
-    identify_subject,
-    name_check,
-    rank_severity,
+    format_limit,
 )
+from spark_model_monitor.documents.check_results import BESIDE, DRIFT, HIDDEN, SEGMENT_DRIFT, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features, group_by
 from spark_model_monitor.documents.page import (
     EXPLAIN,
@@ -122,7 +116,7 @@ class PageFeature:
         # The alarm number of an output doesn't depend on the size of its own change
         if self.is_output:
             return True, 0.0, -(first.distance or 0.0)
-        return False, first.alarm or math.inf, -compute_severity(first)
+        return False, first.alarm or math.inf, -first.severity
 
     @property
     def is_unsure(self) -> bool:
@@ -256,7 +250,7 @@ def _create_table(
 
 def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
     """Yield one card for each change; metrics that are the same in other units share a card."""
-    twins_by_cause = group_by(features, lambda feature: cause(feature.violations[0]))
+    twins_by_cause = group_by(features, lambda feature: name_cause(feature.violations[0]))
     for equivalent_features in twins_by_cause.values():
         yield create_card(*equivalent_features)
 
@@ -346,7 +340,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
             caption="What the changed rows have in common, the clearest first.",
         )
         yield table.drop_empty_columns()
-    yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
+    yield EXPLAIN.format(name=quote(first.subject[0]))
 
 
 def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:

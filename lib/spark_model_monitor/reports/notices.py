@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.documents.check_results import CheckResult, compute_severity
+from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline, format_noun_count
@@ -179,14 +179,14 @@ def select_worst(
 ) -> tuple[Mapping[str, Json], ...]:
     """At most `MAX_VIOLATIONS` violations, the worst first; equally bad violations keep their order.
 
-    `documents.check_results.compute_severity` measures how bad a violation is. If a monitor doesn't have an outcome for each
+    `CheckResult.severity` measures how bad a violation is. If a monitor doesn't have an outcome for each
     violation, all violations keep their order.
     """
     violated = [outcome for outcome in outcomes if outcome.is_violated]
     # Outcomes and violations can be matched only if their numbers are equal
     if len(violated) != len(violations):
         return tuple(violations[:MAX_VIOLATIONS])
-    order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
+    order = sorted(range(len(violations)), key=lambda index: -violated[index].severity)
     return tuple(violations[index] for index in order[:MAX_VIOLATIONS])
 
 

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from tests.run_descriptions import describe_run
 from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.run_summary import Summary, SummaryRow
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.outputs.result_tables import (

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from spark_model_monitor.documents.alarms import group_by_cause
 from spark_model_monitor.documents.change_description import compare_with_limit
-from spark_model_monitor.documents.check_results import (
-    FACET_VALUE,
-    WITHOUT_GROUP,
-    CheckResult,
-    format_group,
-    group_by_cause,
-    identify_subject,
-)
+from spark_model_monitor.documents.check_results import FACET_VALUE, WITHOUT_GROUP, CheckResult, format_group
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
@@ -177,7 +171,7 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
     groups = {format_group(*group.key): group for group in analysis.groups}
     descriptions = {metric.name: metric.description for group in analysis.groups for metric in group.metrics}
     for result, *twins in group_by_cause(results):
-        name, part = identify_subject(result)
+        name, part = result.subject
         # The picture shows this run, the baseline's value, and the rates of both sides
         points = [Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)]
         if part in groups:

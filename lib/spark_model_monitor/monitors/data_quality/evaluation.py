@@ -12,7 +12,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Hint,
-    compute_severity,
+    Results,
 )
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
@@ -55,7 +55,7 @@ def collect_hints(data: ObservedData) -> Iterator[Hint]:
             yield Hint(hint=rule.name, features=tuple(columns), description=description)
 
 
-def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
+def check_all(comparison: WindowComparison) -> Results:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     comparison: with its calibration, if noise is allowed for (`budget.calibrate`).
@@ -80,7 +80,7 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     )
 
 
-def add_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
+def add_impact(results: Results, shares: Mapping[str, float]) -> Results:
     """The same results, with an impact for drifts and violations of features. shares: each feature's share of the attributions.
 
     Source: E6.5.
@@ -100,7 +100,7 @@ def _measure_change(result: CheckResult) -> float:
     """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
     if result.check == DRIFT and result.adjusted_p is None and not result.observes_p_value:
         return result.observed or 0.0
-    return compute_severity(result)
+    return result.severity
 
 
 def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:

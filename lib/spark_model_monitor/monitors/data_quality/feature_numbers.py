@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import DRIFT, QUANTILES, CheckResult, Summary, SummaryRow
+from spark_model_monitor.documents.check_results import DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.run_summary import QUANTILES, Summary, SummaryRow
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     create_distributions,

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.arguments import require_choice, require_count, require_instance, require_names
 from spark_model_monitor.data.reading.dataset import Dataset, require_group_column
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Results, Violations
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
+from spark_model_monitor.documents.run_summary import Summary
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
@@ -133,7 +134,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         return cls(monitor, sample.without_runs(), baseline, comparison, new_roles)
 
     @cached_property
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         """The result of every check, then of the user's own rules and Deequ checks."""
         rule_results, _ = self._user_rules
         if self.baseline is None or self.comparison is None:
@@ -190,9 +191,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
                 all_hints = [*all_hints, hint]
         return tuple(all_hints)
 
-    def write_sentences(
-        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
+    def write_sentences(self, results: Results, /, *, hide_values: bool = False) -> Results:
         if self.baseline is None:
             return results
         hides_values = hide_values or self.monitor.hide_values
@@ -209,9 +208,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             hide_values=hides_values,
         )
 
-    def find_causes(
-        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
-    ) -> tuple[CheckResult, ...]:
+    def find_causes(self, results: Results, dataset: Dataset, output_path: str | None) -> Results:
         monitor = self.monitor
         is_wanted = (
             monitor.find_causes
@@ -235,7 +232,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             hide_values=monitor.hide_values,
         )
 
-    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, results: Results, /, *, hide_values: bool = False) -> Page:
         return create_page(
             self.sample.state,
             results,
@@ -245,9 +242,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             row_ids=self.row_ids,
         )
 
-    def published_metrics(
-        self, results: tuple[CheckResult, ...], constraints: Constraints
-    ) -> tuple[PublishedMetric, ...]:
+    def published_metrics(self, results: Results, constraints: Constraints) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.state, results, constraints))
 
     def summary(self, *, hide_values: bool = False) -> Summary:

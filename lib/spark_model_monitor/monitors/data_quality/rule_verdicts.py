@@ -10,14 +10,7 @@ import math
 from collections.abc import Mapping
 from statistics import fmean, stdev
 
-from spark_model_monitor.documents.check_results import (
-    ASSERTION,
-    DQDL,
-    EXPECTATION,
-    NOT_CHECKED,
-    CheckResult,
-    CheckStatus,
-)
+from spark_model_monitor.documents.check_results import ASSERTION, DQDL, EXPECTATION, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, AnyRule, DataRule, RuleSet
 from spark_model_monitor.documents.dqdl_types import ROW_TYPES
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
@@ -42,7 +35,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
         check_results.append(_describe(finding.without_verdict(finding.reason or "it is an analyzer"), analyzer))
     for skipped in rule_set.skipped:
         finding = Finding(CheckStatus.PASSED, component=DQDL)
-        finding = finding.as_cannot_tell(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
+        finding = finding.as_cannot_tell(f"not checked: {skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
 

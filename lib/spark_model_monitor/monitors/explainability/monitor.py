@@ -14,7 +14,7 @@ from spark_model_monitor.arguments import require_instance
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.analysis_config import name_report
-from spark_model_monitor.documents.check_results import LABEL, BudgetLedger, CheckStatus, Results, Summary, SummaryRow
+from spark_model_monitor.documents.check_results import LABEL, BudgetLedger, CheckStatus, Results
 from spark_model_monitor.documents.clarify_files import (
     AttributionReport,
     AttributionViolation,
@@ -25,6 +25,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
+from spark_model_monitor.documents.run_summary import Summary, SummaryRow
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.attribution_checks import CHECKS

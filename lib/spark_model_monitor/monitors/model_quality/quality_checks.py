@@ -428,7 +428,7 @@ class AbsentRows:
     sentence: str
     are_delayed: bool
 
-    def wait_for_labels(self, check_results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    def wait_for_labels(self, check_results: Iterable[CheckResult]) -> Results:
         """The results; if the rows are delayed, the model may be as it was, so violations are `cannot tell`."""
         members = {
             "status": CheckStatus.CANNOT_TELL,

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from spark_model_monitor.documents.alarms import group_by_cause, name_cause
 from spark_model_monitor.documents.change_description import format_limit
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
     Block,
@@ -79,7 +80,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
     note = f"{len(results_by_metric):,} of {len(lines):,} have a threshold"
-    if equivalent_count := len(results_by_metric) - len(set(map(cause, results))):
+    if equivalent_count := len(results_by_metric) - len(set(map(name_cause, results))):
         note += f"; {equivalent_count:,} of them are another name of a metric that is here, or its complement"
     titles = ("verdict", "metric", *NUMBERS, "remark")
     table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()

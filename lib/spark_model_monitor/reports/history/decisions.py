@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
-from spark_model_monitor.documents.check_results import CheckResult, CheckResults, identify_subject
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, suggest_names
 from spark_model_monitor.reports.alerts import find_series_folder, open_alerts, read_alerts
@@ -111,8 +111,8 @@ def accept(
         published, checks = read_published(run_path, CheckResults)
         # Alarms are stored with their numbers, because a larger change is a violation again
         alarms = _select_alarms(checks, features, f"{run_path}: run {published.run_id}")
-        subjects = {identify_subject(alarm) for alarm in alarms}
-        unviolated = [check for check in checks.checks if identify_subject(check) in subjects and not check.is_violated]
+        subjects = {alarm.subject for alarm in alarms}
+        unviolated = [check for check in checks.checks if check.subject in subjects and not check.is_violated]
         _require_series(run_path, published)
         # The lease keeps a run of the next window from writing the history at the same time
         with open_alerts(run_path):

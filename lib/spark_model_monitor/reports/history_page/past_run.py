@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import (
-    QUANTILES,
     WORST_FIRST,
     CheckResult,
     CheckResults,
@@ -35,6 +34,7 @@ from spark_model_monitor.documents.clarify_files import BiasReport
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
+from spark_model_monitor.documents.run_summary import QUANTILES
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.state_files import read_table

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.arguments import require_instance, require_names
 from spark_model_monitor.data.records.windows import read_time
-from spark_model_monitor.documents.check_results import CheckResults, identify_subject
+from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType, parse_size
 from spark_model_monitor.documents.outcome import Outcome
@@ -205,7 +205,7 @@ def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
     named = [
         check
         for check in check_results.checks
-        if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
+        if any(fnmatch.fnmatchcase(check.subject[0], name) for name in patterns or ("*",))
     ]
     return check_results.model_copy(update={"checks": tuple(named or run.create_check_results())})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_model_monitor.documents.change_description import describe_finding
-from spark_model_monitor.documents.check_results import WINDOW_NAME, CheckResult, CheckStatus, identify_subject
+from spark_model_monitor.documents.change_description import WINDOW_NAME, describe_finding
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.reports.outputs.printable import printable
 
@@ -28,7 +28,7 @@ def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names
         ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
     # A test case for each check
     for check_result in check_results:
-        name, part = identify_subject(check_result)
+        name, part = check_result.subject
         case = ElementTree.SubElement(
             suite, "testcase", classname=_replace_invalid(f"{analysis_type}.{name or WINDOW_NAME}")
         )

@@ -18,16 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_model_monitor.documents.check_results import (
-    WORST_FIRST,
-    Bins,
-    CheckResult,
-    Summary,
-    identify_subject,
-    join_name,
-)
+from spark_model_monitor.documents.check_results import WORST_FIRST, CheckResult, join_name
 from spark_model_monitor.documents.outcome import group_by, judge_features
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
+from spark_model_monitor.documents.run_summary import Bins, Summary
 
 SUMMARY = "summary.parquet"
 CHECKS = "checks.parquet"
@@ -72,7 +66,7 @@ _CHECKS = pa.schema(
 
 def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
     """The file summary.parquet: its content by its name. results: the results of the run's checks; a baseline has none."""
-    results_by_row = group_by(results, identify_subject)
+    results_by_row = group_by(results, lambda check_result: check_result.subject)
     rows = []
     outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
@@ -91,7 +85,7 @@ def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
     rows = []
     for result in results:
         low, high = result.interval or (None, None)
-        name, part = identify_subject(result)
+        name, part = result.subject
         status = result.status.value
         rows.append(result.model_dump() | {"name": name, "part": part, "low": low, "high": high, "status": status})
     return {CHECKS: _encode_rows(rows, _CHECKS, {})}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.change_description import format_start, format_window
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from spark_model_monitor.documents.json_text import NAN_TEXTS, Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
@@ -93,8 +93,8 @@ def create_run_page(
     page: Page,
     description: RunDescription,
     ledger: Ledger,
+    hints: Sequence[Hint],
     results: Sequence[CheckResult] = (),
-    hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
     neighbours: NeighbourRuns = NO_NEIGHBOUR_RUNS,
@@ -102,8 +102,8 @@ def create_run_page(
 ) -> Page:
     """The page of a run: the monitor's page with context.
 
-    results: the results of the monitor's checks; empty for a baseline. hints: what looks wrong with the data but violates no
-    constraint. headline: the headline of a monitoring run; by default the page's own. baseline: the location of the baseline;
+    hints: what looks wrong with the data but violates no constraint. results: the results of the monitor's checks; empty for a
+    baseline. headline: the headline of a monitoring run; by default the page's own. baseline: the location of the baseline;
     None if it is unknown.
     """
     sections = [_add_context_to_section(section, description, hints, neighbours.hours) for section in page.sections]
@@ -223,14 +223,14 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     violations = [*changes.changed_results, *(check_result for check_result in results if check_result.is_violation)]
     if violations:
         # Quoted for a shell and behind --, because people copy these commands, and a name may look like a flag
-        name = quote(identify_subject(violations[0])[0] or "NAME")
+        name = quote(violations[0].subject[0] or "NAME")
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain --run FOLDER -- {name}"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER -- {name}"),
         ]
         if changes.changed_results and changes.unit == "feature":
-            first = f"First look at where {identify_subject(violations[0])[0]} comes from"
+            first = f"First look at where {violations[0].subject[0]} comes from"
         else:
             first = _FIRST_STEP_FOR_MODELS
         note = f"{first}. {FOLDER_NOTE}"

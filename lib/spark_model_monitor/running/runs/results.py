@@ -211,7 +211,7 @@ class Baseline(TableExports):
         return Report(self._create_page(self.described("baseline", self.constraints)))
 
     def _create_page(self, description: RunDescription) -> Page:
-        return create_run_page(self.judgement.page(()), description, self.ledger, hints=self.hints)
+        return create_run_page(self.judgement.page(()), description, self.ledger, self.hints)
 
     def files(self) -> Files:
         """Every file of the run by its name below the output path."""
@@ -508,7 +508,7 @@ class Findings(TableExports):
         page, headline = self._judgement_page
         ledger = self.current.ledger
         return create_run_page(
-            page, description, ledger, self.results, self.hints, headline, self.budget, neighbours, baseline
+            page, description, ledger, self.hints, self.results, headline, self.budget, neighbours, baseline
         )
 
     @cached_property

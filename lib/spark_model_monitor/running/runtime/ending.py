@@ -7,7 +7,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.change_description import describe_change
-from spark_model_monitor.documents.check_results import count_rules
+from spark_model_monitor.documents.headline import count_rules
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import list_names

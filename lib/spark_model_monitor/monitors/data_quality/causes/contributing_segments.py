@@ -25,7 +25,8 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     find_row_ids,
 )
-from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, group_by_cause
+from spark_model_monitor.documents.alarms import group_by_cause
+from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, Results
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
     MAX_CANDIDATES,
@@ -141,7 +142,7 @@ class Examples:
 
 
 def find_causes(
-    results: tuple[CheckResult, ...],
+    results: Results,
     profile: Profile,
     baseline: QualityBaseline,
     dataset: Dataset,
@@ -149,7 +150,7 @@ def find_causes(
     time: str | None,
     *,
     hide_values: bool,
-) -> tuple[CheckResult, ...]:
+) -> Results:
     """The results; a violated one with the segment and the origin of its change, if the change has a single one.
 
     Takes one pass over the data, one over the baseline's data if it can be read, and one for examples. time: the column with

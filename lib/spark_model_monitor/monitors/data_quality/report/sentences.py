@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import (
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
+    Results,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
@@ -67,7 +68,7 @@ def add_sentences(
     *,
     max_domain_size: int,
     hide_values: bool,
-) -> tuple[CheckResult, ...]:
+) -> Results:
     """The results, with a sentence for each violated one. hide_values: whether sentences leave out values of the data."""
     features = profile.by_name
     guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
+from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult, Results
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.statistics import (
     Categorical,
@@ -99,7 +99,7 @@ def _locate_in_trie(code: int) -> tuple[int, ...]:
     return tuple(code >> bits & 31 for bits in range(0, 32, 5))
 
 
-def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> Results:
     """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
     text_features = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
