@@ -108,11 +108,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
         if not makers.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("session")
-    files_with_session = {item.path for item in items if item.get_closest_marker("session")}
+    files_with_session = {test.path for test in items if test.get_closest_marker("session")}
 
-    def rank(item: pytest.Item) -> int:
-        folder = find_folder(item.path)
-        if folder not in ORDER or (item.path in files_with_session and folder not in LONG):
+    def rank(test: pytest.Item) -> int:
+        folder = find_folder(test.path)
+        if folder not in ORDER or (test.path in files_with_session and folder not in LONG):
             return len(ORDER)
         return ORDER.index(folder)
 

@@ -457,6 +457,7 @@ def follow_steps(seed, table):
     baseline = draw_baseline(random, baseline_rows)
     window = draw_window(random, rows)
 
+    # Longer windows, or a group column
     monitor = MONITOR
     [findings] = judge_frames(baseline, window)
     for _ in range(2):
