@@ -24,7 +24,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
-from spark_model_monitor.documents.run_summary import Summary, SummaryRow
+from spark_model_monitor.documents.statistics import Summary, SummaryRow
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish
 

@@ -7,13 +7,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spark_model_monitor.documents.change_description import (
-    WINDOW_NAME,
     describe_evidence,
     describe_finding,
     format_check,
     name_change,
 )
-from spark_model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, Results
+from spark_model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, Results, name_cause
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.value_class import value_class
@@ -119,14 +118,6 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
     numbered = (violation for violation in check_results if violation.alarm is not None)
     alarms = group_by(numbered, lambda violation: violation.alarm or 0)
     return [Alarm(_sort_alarm(violations)) for _, violations in sorted(alarms.items())]
-
-
-def name_cause(result: CheckResult) -> str:
-    """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
-    name, part = result.subject
-    # Metrics that are the same in other units have one cause
-    name = result.same_as or name or WINDOW_NAME
-    return f"{name} of {part}" if part else name
 
 
 def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:

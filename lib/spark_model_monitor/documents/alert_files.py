@@ -8,8 +8,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from spark_model_monitor.documents.alarms import name_cause
-from spark_model_monitor.documents.check_results import DRIFT, SEGMENT_DRIFT, CheckResult, CheckStatus, Hint, Results
+from spark_model_monitor.documents.check_results import (
+    DRIFT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Results,
+    name_cause,
+)
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
 from spark_model_monitor.documents.outcome import Outcome, group_by

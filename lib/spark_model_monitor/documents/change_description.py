@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from spark_model_monitor.documents.check_results import BESIDE, COMPLETENESS, ONE_SEGMENT, CheckResult
+from spark_model_monitor.documents.check_results import BESIDE, COMPLETENESS, ONE_SEGMENT, WINDOW_NAME, CheckResult
 from spark_model_monitor.documents.page import (
     MAX_LISTED_NAMES,
     format_interval,
@@ -14,8 +14,6 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.documents.run_description import RunWindow, parse_moment
-
-WINDOW_NAME = "the window"
 
 NEW_VALUES = "of values that were not there before"  # part of the description of a change to several new values
 OUTSIDE_LIST = "of values outside your list"  # the same, if a person listed the allowed values

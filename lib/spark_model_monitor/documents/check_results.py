@@ -379,6 +379,17 @@ def format_group(facet: str, value: str) -> str:
     return f"{facet}={value}"
 
 
+WINDOW_NAME = "the window"
+
+
+def name_cause(result: CheckResult) -> str:
+    """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
+    name, part = result.subject
+    # Metrics that are the same in other units have one cause
+    name = result.same_as or name or WINDOW_NAME
+    return f"{name} of {part}" if part else name
+
+
 HIDDEN = "(hidden)"  # replaces a value that may not be shown
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from spark_model_monitor.documents.alarms import group_by_cause, name_cause
-from spark_model_monitor.documents.change_description import WINDOW_NAME
+from spark_model_monitor.documents.alarms import group_by_cause
 from spark_model_monitor.documents.check_results import (
     DRIFT,
     EXPECTATION,
     LABEL,
+    WINDOW_NAME,
     WITHIN_LIMIT,
     CheckResult,
     CheckStatus,
     Hint,
+    name_cause,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS, CHECKS_OF_ROWS, FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import shorten_name

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from shlex import quote
 
-from spark_model_monitor.documents.alarms import name_cause, name_check, rank_severity
+from spark_model_monitor.documents.alarms import name_check, rank_severity
 from spark_model_monitor.documents.change_description import (
     SIDES,
     describe_change,
@@ -15,7 +15,15 @@ from spark_model_monitor.documents.change_description import (
     format_check,
     format_limit,
 )
-from spark_model_monitor.documents.check_results import BESIDE, DRIFT, HIDDEN, SEGMENT_DRIFT, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import (
+    BESIDE,
+    DRIFT,
+    HIDDEN,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    name_cause,
+)
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features, group_by
 from spark_model_monitor.documents.page import (
     EXPLAIN,

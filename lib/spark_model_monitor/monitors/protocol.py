@@ -38,8 +38,7 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
-from spark_model_monitor.documents.run_summary import Summary
-from spark_model_monitor.documents.statistics import RowTable
+from spark_model_monitor.documents.statistics import RowTable, Summary
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 from spark_model_monitor.value_class import value_class

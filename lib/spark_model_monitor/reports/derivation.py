@@ -15,8 +15,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults, Results
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
-from spark_model_monitor.documents.run_summary import QUANTILES
-from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.documents.statistics import QUANTILES, Statistics
 from spark_model_monitor.errors import BadInput, suggest_names
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,

@@ -11,7 +11,7 @@ from tests.unit.data_quality.comparisons import make_profile, number_feature, te
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.run_summary import Summary, SummaryRow
+from spark_model_monitor.documents.statistics import Summary, SummaryRow
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.outputs.result_tables import (

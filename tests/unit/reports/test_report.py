@@ -24,7 +24,7 @@ from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
-from spark_model_monitor.documents.run_summary import Summary, SummaryRow
+from spark_model_monitor.documents.statistics import Summary, SummaryRow
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import find_trailing_start, read_run_history
 from spark_model_monitor.reports.history_page.past_run import read_run

@@ -37,8 +37,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
-from spark_model_monitor.documents.run_summary import Summary, SummaryRow
-from spark_model_monitor.documents.statistics import RowTable
+from spark_model_monitor.documents.statistics import RowTable, Summary, SummaryRow
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.bias_analysis import (
     ALL_METHODS,

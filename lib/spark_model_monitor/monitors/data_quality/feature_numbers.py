@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from spark_model_monitor.documents.check_results import DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.run_summary import QUANTILES, Summary, SummaryRow
+from spark_model_monitor.documents.statistics import QUANTILES, Summary, SummaryRow
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     create_distributions,

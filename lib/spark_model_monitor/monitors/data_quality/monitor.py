@@ -17,8 +17,7 @@ from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
-from spark_model_monitor.documents.run_summary import Summary
-from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
+from spark_model_monitor.documents.statistics import RowTable, Statistics, Summary, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,

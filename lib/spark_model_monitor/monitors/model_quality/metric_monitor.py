@@ -8,7 +8,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
 from spark_model_monitor.documents.check_results import Results, Violations
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
-from spark_model_monitor.documents.run_summary import Summary, SummaryRow
+from spark_model_monitor.documents.statistics import Summary, SummaryRow
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.measurement import Measurement
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline

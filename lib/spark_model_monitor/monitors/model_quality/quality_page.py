@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.alarms import group_by_cause, name_cause
+from spark_model_monitor.documents.alarms import group_by_cause
 from spark_model_monitor.documents.change_description import format_limit
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, name_cause
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
     Block,

@@ -34,8 +34,7 @@ from spark_model_monitor.documents.clarify_files import BiasReport
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
-from spark_model_monitor.documents.run_summary import QUANTILES
-from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.documents.statistics import QUANTILES, Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.state_files import read_table
 from spark_model_monitor.reports.history_page.service_violations import read_check_results

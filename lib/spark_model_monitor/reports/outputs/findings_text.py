@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from spark_model_monitor.documents.alarms import group_by_cause
-from spark_model_monitor.documents.change_description import WINDOW_NAME, describe_change, format_start
-from spark_model_monitor.documents.check_results import CheckResult
+from spark_model_monitor.documents.change_description import describe_change, format_start
+from spark_model_monitor.documents.check_results import WINDOW_NAME, CheckResult
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow

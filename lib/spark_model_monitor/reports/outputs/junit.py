@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_model_monitor.documents.change_description import WINDOW_NAME, describe_finding
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.change_description import describe_finding
+from spark_model_monitor.documents.check_results import WINDOW_NAME, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.reports.outputs.printable import printable
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from spark_model_monitor.documents.check_results import WORST_FIRST, CheckResult, join_name
 from spark_model_monitor.documents.outcome import group_by, judge_features
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
-from spark_model_monitor.documents.run_summary import Bins, Summary
+from spark_model_monitor.documents.statistics import Bins, Summary
 
 SUMMARY = "summary.parquet"
 CHECKS = "checks.parquet"
