@@ -28,6 +28,9 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
     FeatureDesignEffect,
     FindValues,
     WindowDesignEffects,
+    count_group_names,
+    estimate_new_values,
+    estimate_rows_of_value,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -279,26 +282,39 @@ class FeatureComparison:
             effect = float(np.mean(past["value1"] ** 2))
         return max(1.0, effect)
 
-    def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues) -> float:
+    def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues | None = None) -> float:
         """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows' positions show smaller
-        groups of neighbours. is_of_kind: flags the values of that kind.
+        groups of neighbours. is_of_kind: flags the values of that kind; None: texts among numbers.
         """
         standstill = self.baseline_feature.largest_in_blocks["standstill"]
         column = self.comparison.design_effects.sampled_columns.get(self.name)
-        if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.value_design_effect):
+        neighbours, _ = self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
+        if column is None or rows_of_group > 2 * max(standstill, neighbours):
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
         flags = np.zeros(column.row_count, bool)
-        if column.has_value is None:
-            flags[:] = is_of_kind(column.values)
-        else:
-            flags[column.has_value] = is_of_kind(column.values)
+        if is_of_kind is not None:
+            flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
+        elif column.has_value is not None and column.is_missing is not None:
+            flags[:] = ~column.has_value & ~column.is_missing
         return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
+
+    @cached_property
+    def rows_of_value(self) -> float:
+        """How many rows of the window share a value beyond chance."""
+        if self.baseline_profile is None:
+            return 1.0
+        return estimate_rows_of_value(self.baseline_profile, self.current_profile)
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:
-        """How many rows of the window count as one, estimated from the window's rows."""
-        return self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
+        """How many rows of the window count as one, estimated from the window's rows, and from how many share a new value."""
+        effect = self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
+        before = self.baseline_profile
+        # Of known values, some may have disappeared
+        if before is not None and 2 * estimate_new_values(before, self.current_profile) >= 1:
+            effect = effect._replace(value_design_effect=max(effect.value_design_effect, self.rows_of_value))
+        return effect
 
     @property
     def suspected_group_column(self) -> str | None:
@@ -310,11 +326,15 @@ class FeatureComparison:
     @property
     def group_advice(self) -> str:
         """What to do so that a window whose rows form groups can be judged."""
-        if self.suspected_group_column is not None:
-            return f"make the baseline with --group-column {self.suspected_group_column}"
         if self.comparison.monitoring.group_column is not None:
             return LONGER_WINDOWS
-        return LONGER_OR_INDEPENDENT
+        column = self.suspected_group_column
+        before = self.baseline_profile
+        if column is None and before is not None and count_group_names(before, self.current_profile):
+            column = self.name
+        if column is None:
+            return LONGER_OR_INDEPENDENT
+        return f"make the baseline with --group-column {column}"
 
     @cached_property
     def chance_of_missing(self) -> float:

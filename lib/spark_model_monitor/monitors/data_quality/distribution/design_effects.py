@@ -319,7 +319,7 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
     names = {}
     for feature in profile.features:
         baseline_feature = shares.get(feature.name)
-        if baseline_feature is not None and (count := _count_group_names(baseline_feature, feature)) is not None:
+        if baseline_feature is not None and (count := count_group_names(baseline_feature, feature)) is not None:
             names[feature.name] = count
     if not names:
         return None
@@ -375,6 +375,26 @@ def compute_value_shares(feature: FeatureProfile) -> NameShares | None:
     return NameShares(counts / present, unseen_values)
 
 
+def estimate_rows_of_value(baseline: FeatureProfile, current: FeatureProfile) -> float:
+    """How many rows of a window share a value beyond chance, as those of a user do: by what factor independent baseline rows
+    would have more values, but no more than the baseline's rows per value; 1 if unknown.
+    """
+    shares = compute_value_shares(baseline)
+    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None or not current.num_present:
+        return 1.0
+    surplus = shares.expected_names(current.num_present) / max(current.distinct.estimate(), 1)
+    rows_per_value = baseline.num_present / (len(shares.counted) + shares.uncounted_names)
+    return add_margin_for_cut_groups(min(surplus, rows_per_value))
+
+
+def estimate_new_values(baseline: FeatureProfile, current: FeatureProfile) -> float:
+    """The share of a window's different values that the baseline lacks."""
+    if baseline.distinct is None or current.distinct is None:
+        return 0.0
+    added = (baseline.distinct + current.distinct).estimate() - baseline.distinct.estimate()
+    return min(1.0, max(0, added) / max(current.distinct.estimate(), 1))
+
+
 @cache_with_feature
 def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
@@ -389,17 +409,12 @@ def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     return None
 
 
-def _count_group_names(baseline_feature: FeatureProfile, current_feature: FeatureProfile) -> float | None:
+def count_group_names(baseline_feature: FeatureProfile, current_feature: FeatureProfile) -> float | None:
     """The number of the feature's values in the window, if these are names of groups; None if the window shares as many
     with the baseline as independent rows would.
     """
     shares = _compute_name_shares(baseline_feature)
-    if (
-        shares is None
-        or baseline_feature.distinct is None
-        or current_feature.distinct is None
-        or baseline_feature.is_numeric != current_feature.is_numeric
-    ):
+    if shares is None or current_feature.distinct is None or baseline_feature.is_numeric != current_feature.is_numeric:
         return None
     # The baseline's names are texts or whole numbers, so the window's have to be, too
     if current_feature.is_numeric and not has_whole_numbers(current_feature):
@@ -407,8 +422,7 @@ def _count_group_names(baseline_feature: FeatureProfile, current_feature: Featur
     names = float(current_feature.distinct.estimate())
     num_shared = names
     if baseline_feature.column_type is current_feature.column_type:  # else equal values have other hashes
-        union = float((baseline_feature.distinct + current_feature.distinct).estimate())
-        num_shared = min(names, max(0.0, baseline_feature.distinct.estimate() + names - union))
+        num_shared -= names * estimate_new_values(baseline_feature, current_feature)
     if shares.has_too_few(num_shared, current_feature.num_present):
         return names
     return None

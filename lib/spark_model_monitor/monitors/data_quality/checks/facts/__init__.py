@@ -5,8 +5,8 @@ apply. It runs where noise is allowed for, within the budget of the family "cont
 baseline never had, and is violated if its `p` is at most `level` and its `effect` at least `least_effect`. `same_as` names
 the checks that see the same change: the fact adds no second violation to theirs. A new file in this folder is discovered.
 
-Facts about a kind of value, such as another type or numbers beyond the range, count single rows. Facts about a share count in
-the baseline's own groups: forty rows of one user who leaves a field empty count as one. If a value is usually frequent, or
+Facts count in the baseline's own groups: forty rows of one user who leaves a field empty, or has another type, count as one. Rows
+of a kind of value that lie apart in the window count singly. If a value is usually frequent, or
 stands still, at this hour, the hour excuses it. If a person wrote a limit of drift, no fact of range or of one value adds to it.
 
 Each module has the facts of its subject: numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py.
@@ -25,7 +25,6 @@ from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckSta
 from spark_model_monitor.monitors.data_quality import CONTENTS, NEW_KINDS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import compute_value_shares
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.distributions import StepCdf
@@ -34,7 +33,6 @@ from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequenc
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO, find_smallest_sufficient_number
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import MIN_NAMES
 from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.value_class import value_class
 
@@ -309,21 +307,6 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
     # The sketch's count, less its error bound
     outside = StepCdf(*sketch.step_cdf()).count_outside(below, above)
     return max(fewest, int(outside - sketch.error * moments.count)), moments.count
-
-
-def estimate_rows_of_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> float:
-    """How many rows of a window share a number, if it has at most half as many distinct numbers as independent rows of the
-    baseline would have; else 1. That happens if the rows of each user are scattered over baseline and window.
-    """
-    current = feature.current_profile
-    shares = compute_value_shares(baseline_profile)
-    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None or not current.num_present:
-        return 1.0
-    rows = current.num_present
-    observed = max(current.distinct.estimate(), 1)
-    if shares.expected_names(rows) < 2 * observed:
-        return 1.0
-    return rows / observed
 
 
 def get_exact_counts(feature: FeatureProfile) -> Frequencies | None:

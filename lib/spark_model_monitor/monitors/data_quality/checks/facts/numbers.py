@@ -12,7 +12,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
     compare_shares,
     count_beyond,
-    estimate_rows_of_value,
     has_numbers,
     register_fact,
 )
@@ -114,7 +113,7 @@ def _judge_numbers_outside(
         # One repeated number: only stretches of equal neighbours of the baseline are like it, not its groups
         if len(numbers) and (numbers == numbers[0]).all():
             groups = standstill
-        groups = max(groups, estimate_rows_of_value(feature, baseline_profile))
+        groups = max(groups, feature.rows_of_value)
         cluster = int(feature.limit_design_effect(groups, is_outside))
         rows_within = _count_within(baseline_profile, numbers, cluster)
 

@@ -16,7 +16,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
     compare_shares,
     compute_skewed_tail,
-    estimate_rows_of_value,
     get_exact_counts,
     has_numbers,
     register_fact,
@@ -126,9 +125,7 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     num_repeats = max(0, int(counts_now[index]) - 1)
     share_before = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    design_effect = feature.limit_design_effect(
-        estimate_rows_of_value(feature, baseline_profile), partial(np.equal, current.values[index])
-    )
+    design_effect = feature.limit_design_effect(feature.rows_of_value, partial(np.equal, current.values[index]))
     num_repeats_before = min(n, math.ceil(share_before * n))
     return _judge_one_value("share of one number", (num_repeats_before, n), (num_repeats, m), design_effect)
 
