@@ -114,8 +114,10 @@ class ColumnBlocks:
             middle_ranks = self.rows_of_value.cumsum() - self.rows_of_value / 2
             candidates = [middle_ranks[self.value_of_row]]
         else:
+            # A text with no more rows than a block may be a group of neighbours, which has one place in any order
             frequent = np.argsort(-self.rows_of_value, kind="stable")[:FREQUENT_TEXTS]
-            candidates = [(self.value_of_row == value).astype(float) for value in frequent]
+            frequent = frequent[self.rows_of_value[frequent] > self.sizes.max()]
+            candidates = [(self.value_of_row == value).astype(float) for value in frequent] or [np.zeros(1)]
         shares = [estimate_between_share(values, self.sizes) for values in candidates]
         largest = int(np.argmax(shares))
         return shares[largest], candidates[largest]
