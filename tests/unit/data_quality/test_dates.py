@@ -17,7 +17,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
-from spark_model_monitor.monitors.data_quality.checks.facts.dates import estimate_group_size
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import estimate_group_size
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, read_window, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
@@ -472,10 +472,14 @@ def test_groups_of_rows_without_a_date_are_silent(share, group):
 )
 def test_rows_that_belong_together_are_as_many_as_the_dispersion_of_parts_may_mean(score, kind, size):
     scores = np.array([score, -score] * 16)
-    feature_baseline = SimpleNamespace(find_past_windows=lambda name: {VALUES[0]: scores})
+    feature_baseline = SimpleNamespace(find_past_windows=lambda: dict.fromkeys(VALUES, scores))
     texts = SimpleNamespace(is_numeric=False, frequent_values=np.array(["none"]))
     feature = SimpleNamespace(
-        baseline_feature=feature_baseline, baseline_distribution=texts, baseline_design_effect=3.0
+        baseline_feature=feature_baseline,
+        baseline_distribution=texts,
+        baseline_design_effect=3.0,
+        current_profile=FeatureProfile("day"),
+        limit_design_effect=lambda rows_of_group, is_of_kind: rows_of_group,
     )
 
     group_size = estimate_group_size(feature, lambda text: text == kind)

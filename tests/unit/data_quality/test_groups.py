@@ -11,8 +11,8 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     FeatureDesignEffect,
     GroupColumn,
-    _count_group_names,
     _has_differences_of_groups,
+    count_group_names,
 )
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import RowRuns
@@ -252,7 +252,7 @@ def test_users_of_a_window_name_groups_if_the_baseline_has_too_few_of_them(first
         for first, rows in ((0, 6_000), (first_user, 1_000))
     )
 
-    assert _count_group_names(before, now) == (names and pytest.approx(names, rel=0.05))
+    assert count_group_names(before, now) == (names and pytest.approx(names, rel=0.05))
 
 
 @pytest.mark.parametrize("change", [lambda age: age // 10 * 10, lambda age: age * 12, lambda age: age + 5.5])
@@ -272,22 +272,124 @@ def test_a_column_that_changed_names_no_groups_of_its_own_rows(change):
     assert all(feature.outcome is not Outcome.CANNOT_TELL for feature in judge_features(findings.results))
 
 
-def draw_births(rows, seed, rows_of_visit):
-    """The days of births, one for all rows of a visit, and another column."""
+# Columns whose values are shared by the rows of a visit (neighbours) or of a customer (scattered)
+
+
+def draw_visits(kind, rows, seed, rows_of_visit, *, has_other=False):
+    """A column with one value for all rows of a visit, and another column; and a value of another kind.
+
+    kind: what the values are. has_other: whether a visit has the value of another kind.
+    """
     random = np.random.default_rng([8, seed])
-    days = np.datetime64("1950-01-01") + random.integers(0, 20_000, rows // rows_of_visit)
-    return pd.DataFrame({"birth": np.repeat(days, rows_of_visit).astype(str), "clicks": random.poisson(3, rows)})
+    visits = rows // rows_of_visit + 1
+    if kind == "births":
+        values = (np.datetime64("1950-01-01") + random.integers(0, 20_000, visits)).astype(str)
+    elif kind == "ids":
+        values = np.array([random.bytes(8).hex() for _ in range(visits)])
+    elif kind == "amounts":
+        values = random.lognormal(3, 1, visits).round(2).astype(str)
+    else:
+        values = np.array([f"q{number}" for number in random.integers(1_000, 9_999, visits)])
+    rare_text = {"births": "1700-01-01", "ids": "1234567890123456", "codes": "4711", "amounts": "unknown"}[kind]
+    if has_other:
+        values[3] = rare_text
+    texts = np.repeat(values, rows_of_visit)[:rows]
+    return pd.DataFrame({"text": texts, "clicks": random.poisson(3, rows)}), rare_text
+
+
+KINDS_OF_VISITS = ("births", "ids", "codes", "amounts")
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VISITS)
+def test_a_visit_with_a_value_of_another_kind_is_one_of_many_visits(kind):
+    """Twenty neighbouring rows share a value, so they are one observation."""
+    table, _ = draw_visits(kind, 12_000, 0, 20)
+    baseline = run_baseline(table, MONITOR, engine="local")
+
+    for seed in range(1, 4):
+        table, _ = draw_visits(kind, 1_000, seed, 20, has_other=True)
+        assert not run_monitoring(table, MONITOR, baseline, engine="local").violations.violations
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+@pytest.mark.parametrize("rows_of_visit", [1, 20])
+@pytest.mark.parametrize("kind", KINDS_OF_VISITS)
+def test_rows_of_another_kind_are_found_beside_visits(kind, rows_of_visit, share):
+    """They are anywhere in the window, whatever visits the baseline has."""
+    table, _ = draw_visits(kind, 12_000, 0, rows_of_visit)
+    baseline = run_baseline(table, MONITOR, engine="local")
+    table, rare_text = draw_visits(kind, 1_000, 1, rows_of_visit)
+    is_rare = np.random.default_rng(9).random(len(table)) < share
+
+    findings = run_monitoring(
+        table.assign(text=np.where(is_rare, rare_text, table["text"])), MONITOR, baseline, engine="local"
+    )
+
+    assert {violation.feature_name for violation in findings.violations.violations} == {"text"}
 
 
 @pytest.mark.parametrize("rows_of_visit", [5, 20])
 def test_births_that_visits_share_are_near_each_other_and_those_of_another_century_are_not(rows_of_visit):
-    baseline = run_baseline(draw_births(12_000, 0, rows_of_visit), MONITOR, engine="local")
+    table, _ = draw_visits("births", 12_000, 0, rows_of_visit)
+    baseline = run_baseline(table, MONITOR, engine="local")
+
+    def find_far(table):
+        findings = run_monitoring(table, MONITOR, baseline, engine="local")
+        return {finding.check for finding in findings.results if finding.is_violation}
 
     for seed in range(1, 6):
-        assert violated(baseline, draw_births(1_000, seed, rows_of_visit)) == set()
+        table, _ = draw_visits("births", 1_000, seed, rows_of_visit)
+        assert find_far(table) == set()
     # A third of the visits have births 200 years later
-    window = draw_births(1_000, 6, rows_of_visit)
-    births = window["birth"].to_numpy("datetime64[D]")
+    births = table["text"].to_numpy("datetime64[D]")
     is_far = np.repeat(np.random.default_rng(9).random(1_000 // rows_of_visit) < 0.3, rows_of_visit)
-    moved = window.assign(birth=np.where(is_far, births + 200 * 365, births).astype(str))
-    assert ("birth", "date_range_check") in violated(baseline, moved)
+    moved = table.assign(text=np.where(is_far, births + 200 * 365, births).astype(str))
+    assert "date_range_check" in find_far(moved)
+
+
+def draw_customers(rows, rows_of_customer, seed):
+    random = np.random.default_rng([11, seed])
+    customers = random.integers(0, 50_000, rows // rows_of_customer)
+    return pd.DataFrame({"customer": random.choice(customers, rows), "amount": random.lognormal(3, 1, rows).round(2)})
+
+
+@pytest.mark.parametrize("rows_of_customer", [2, 3])
+def test_other_customers_are_no_drift_of_their_numbers(rows_of_customer):
+    """A few scattered rows have each number, in windows as in the baseline."""
+    baseline = run_baseline(draw_customers(12_000, rows_of_customer, 0), MONITOR, engine="local")
+
+    def find_violated(table):
+        findings = run_monitoring(table, MONITOR, baseline, engine="local")
+        return {violation.feature_name for violation in findings.violations.violations}
+
+    for seed in range(1, 13):
+        table = draw_customers(1_000, rows_of_customer, seed)
+        assert find_violated(table) == set()
+    # Another range, another unit, one value in a third of the rows, one in all
+    assert find_violated(table.assign(customer=table["customer"] + 15_000)) == {"customer"}
+    assert find_violated(table.assign(customer=table["customer"] * 100)) == {"customer"}
+    assert find_violated(table.assign(customer=np.where(table.index % 3 == 0, 7, table["customer"]))) == {"customer"}
+    assert find_violated(table.assign(customer=7)) == {"customer"}
+
+
+@pytest.mark.parametrize("mean_rows", [3, 5])
+def test_a_column_whose_own_values_are_the_groups_is_named_as_the_group_column(mean_rows):
+    """Ids that a few neighbours share are not sorted, and no longer window helps."""
+
+    def draw_log(rows, seed):
+        random = np.random.default_rng([12, seed])
+        index = np.cumsum(random.random(rows) < 1 / mean_rows)
+        ids = np.array([random.bytes(6).hex() for _ in range(index.max() + 1)])
+        return pd.DataFrame({"visit": ids[index], "pages": random.poisson(3, rows)})
+
+    # Without a group column nobody can tell
+    baseline = run_baseline(draw_log(12_000, 0), MONITOR, engine="local")
+    headline = str(run_monitoring(draw_log(1_000, 1), MONITOR, baseline, engine="local").headline())
+    assert "visit; rows that follow each other are alike" in headline
+    assert headline.endswith("Next: make the baseline with --group-column visit.")
+
+    # With the column that the advice names, all is judged
+    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="visit"))
+    baseline = run_baseline(draw_log(12_000, 0), monitor, engine="local")
+    findings = run_monitoring(draw_log(1_000, 1), monitor, baseline, engine="local")
+    assert findings.outcome is Outcome.UNCHANGED

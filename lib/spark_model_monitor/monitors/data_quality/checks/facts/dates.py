@@ -7,7 +7,6 @@ Later days are new by nature, so a healthy next month, quarter or year is silent
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,15 +21,12 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     select_clearest,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import estimate_group_size
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
-from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
-MIN_CHANCE_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts is smaller in one of 20 cases
 MIN_SINGLE_DATE_SHARE = 0.25  # smallest relevant share of a window's rows with one date
 MIN_DAYS = 7  # fewest distinct days of a baseline for which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
@@ -67,7 +63,8 @@ def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     if count_other_forms:
         quantity += f" but as {max(count_other_forms, key=lambda form: count_other_forms[form])}"
     num_now = sum(count_other_forms.values())
-    return compare_shares(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates))
+    group = estimate_group_size(feature, lambda text: all(form != expected_form for form, _ in read_dates(text)))
+    return compare_shares(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), group)
 
 
 @register_fact("date_value_check", same_as=("data_type_check",))
@@ -111,7 +108,9 @@ def date_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     quantity = "share of dates far in the past"
     if num_future > num_past:
         quantity = "share of dates far in the future"
-    return compare_shares(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
+    earliest = first - margin
+    group = estimate_group_size(feature, lambda text: any(not earliest <= day < latest for _, day in read_dates(text)))
+    return compare_shares(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates), group)
 
 
 @register_fact(
@@ -140,10 +139,13 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
     # The share of each period before and now
     changes = []
+    group = feature.baseline_design_effect
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_SHARE_CHANGE)
+            compare_shares(
+                quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=MIN_SHARE_CHANGE
+            )
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
@@ -205,7 +207,10 @@ def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     # The rows of a single day have one date
     if _may_be_of_one_day(feature, baseline, window):
         share_before = 1.0
-    evidence = compare_shares("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
+    count_before = math.ceil(share_before * n)
+    evidence = compare_shares(
+        "share of the most frequent date", (count_before, n), (most_now, m), feature.baseline_design_effect
+    )
     if evidence is None:
         return None
     least_effect = max(BUSY_DAY_RATIO * share_before, MIN_SINGLE_DATE_SHARE) - share_before
@@ -233,29 +238,6 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
     is_in_order = is_later or not feature.has_independent_rows
     rows_of_all_days = window.values * len(baseline.days)
     return is_in_order and rows_of_all_days <= BUSY_DAY_RATIO * baseline.values
-
-
-def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> float:
-    """How many rows with a value of some kind may belong together: the largest dispersion (mean squared score) of a frequent
-    value of that kind over the baseline's parts, divided by its lower limit. If unknown, the column's design effect.
-
-    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
-    """
-    past = feature.baseline_feature.find_past_windows(BASELINE)
-    if past is None or feature.baseline_distribution.is_numeric:
-        return feature.baseline_design_effect
-    dispersions = []
-    for name, value in zip(VALUES, feature.baseline_distribution.frequent_values.tolist(), strict=False):
-        scores = past[name][~np.isnan(past[name])]
-        if len(scores) >= MIN_WINDOWS and is_of_kind(str(value)):
-            dispersions.append(float((scores**2).mean()))
-    if not dispersions:
-        return feature.baseline_design_effect
-    # The largest size that is compatible with the dispersion; 1 if chance explains the dispersion
-    size = 1.0
-    if max(dispersions) > MAX_DISPERSED:
-        size = max(dispersions) / MIN_CHANCE_DISPERSION
-    return size
 
 
 def _may_be_sentinel(sentinel: str, text: str) -> bool:

@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     has_numbers,
     register_fact,
 )
-from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes, estimate_group_size
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
@@ -184,7 +184,8 @@ def number_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -
     had_some = baseline[0] > RARE_NUMBERS * baseline[1]
     if had_some and not are_all and are_mixed_codes(baseline_profile):
         return None
-    return compare_shares("share of numbers among the texts", baseline, current)
+    group = estimate_group_size(feature, lambda text: not text.strip("+-.0123456789"))
+    return compare_shares("share of numbers among the texts", baseline, current, group)
 
 
 @register_fact("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
@@ -200,4 +201,5 @@ def text_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     current = feature.current_profile
     texts = current.num_present - current.num_numbers
     baseline = (baseline_profile.num_others, baseline_profile.num_present)
-    return compare_shares("share of texts among the numbers", baseline, (texts, current.num_present))
+    group = feature.limit_design_effect(feature.baseline_design_effect)
+    return compare_shares("share of texts among the numbers", baseline, (texts, current.num_present), group)

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
@@ -19,6 +21,8 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import (
     count_singletons,
     explain_always_new,
 )
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
+from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
 from spark_model_monitor.statistics.date_columns import count_texts
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -31,8 +35,11 @@ from spark_model_monitor.statistics.text_forms import (
     unify_mixed_parts,
     write_form,
 )
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
+MIN_CHANCE_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts is smaller in one of 20 cases
 MIN_CODES = 100  # fewest codes: if their numbers were padded with zeros, one of so many would begin with a zero
 NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
@@ -105,6 +112,29 @@ def _compare_forms(
     by_chance = (count_singletons(counts_before), counts_before.total())
     current = (sum(unseen_forms.values()), counts_now.total())
     return compare_shares(quantity, by_chance, current, design_effect, least_effect=MIN_EFFECT)
+
+
+def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> float:
+    """How many rows with a text of some kind may belong together: the largest dispersion (mean squared score) of a frequent
+    text of that kind over the baseline's parts, divided by its lower limit. If unknown, the column's design effect. Fewer if the
+    window has them in smaller groups.
+
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
+    """
+    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    size = feature.baseline_design_effect
+    dispersions = []
+    for name, value in zip(VALUES, feature.baseline_distribution.frequent_values.tolist(), strict=False):
+        scores = past[name][~np.isnan(past[name])]
+        if len(scores) >= MIN_WINDOWS and is_of_kind(str(value)):
+            dispersions.append(float((scores**2).mean()))
+    # The largest size that is compatible with the dispersion; 1 if chance explains the dispersion
+    if dispersions:
+        size = 1.0
+        if max(dispersions) > MAX_DISPERSED:
+            size = max(dispersions) / MIN_CHANCE_DISPERSION
+    hashes = hash_texts([text for text in count_texts(feature.current_profile) or () if is_of_kind(text)])
+    return feature.limit_design_effect(size, lambda values: np.isin(values, hashes))
 
 
 def are_grown_counters(feature: FeatureComparison, baseline_profile: FeatureProfile) -> bool:

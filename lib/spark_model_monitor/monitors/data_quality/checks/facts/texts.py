@@ -18,7 +18,11 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     select_clearest,
 )
-from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_grown_counters, are_mixed_codes
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import (
+    are_grown_counters,
+    are_mixed_codes,
+    estimate_group_size,
+)
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import (
@@ -171,7 +175,9 @@ def code_length(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     # Empty texts have a check of their own
     total = feature.current_profile.num_present
     other_lengths = total - lengths_now.counts.get(length, 0) - lengths_now.counts.get(0, 0)
-    return compare_shares("share of texts of another length", (0, baseline_profile.num_present), (other_lengths, total))
+    group = estimate_group_size(feature, lambda text: len(text) not in (0, length))
+    counts_before = (0, baseline_profile.num_present)
+    return compare_shares("share of texts of another length", counts_before, (other_lengths, total), group)
 
 
 @register_fact("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))

@@ -81,7 +81,8 @@ def time_unit(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     first = FIRST_SECOND * unit / UNIT_TOLERANCE
     last = LAST_SECOND * unit * UNIT_TOLERANCE
     current = count_beyond(feature.current_profile, below=first, above=last)
-    return compare_shares("share of times in another unit", (0, moments.count), current)
+    group = feature.limit_design_effect(feature.rows_of_value, lambda times: (times < first) | (times > last))
+    return compare_shares("share of times in another unit", (0, moments.count), current, group)
 
 
 TimesT = TypeVar("TimesT", Ages, TimeCounts)
@@ -158,6 +159,7 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
             "share of times that are much older or younger, beside the time of their row, than any before",
             (0, baseline.total),
             (num_far, current.total),
+            feature.baseline_design_effect,
         )
         if far_evidence is not None:
             return far_evidence
