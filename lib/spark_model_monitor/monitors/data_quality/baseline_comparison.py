@@ -283,8 +283,9 @@ class FeatureComparison:
         return max(1.0, effect)
 
     def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues | None = None) -> float:
-        """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows' positions show smaller
-        groups of neighbours. is_of_kind: flags the values of that kind; None: texts among numbers.
+        """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows lie in smaller groups of
+        neighbours, or in more of the groups that a person named. is_of_kind: flags the values of that kind; None: texts among
+        numbers.
         """
         standstill = self.baseline_feature.largest_in_blocks["standstill"]
         column = self.comparison.design_effects.sampled_columns.get(self.name)
@@ -297,7 +298,11 @@ class FeatureComparison:
             flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
         elif column.has_value is not None and column.is_missing is not None:
             flags[:] = ~column.has_value & ~column.is_missing
-        return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
+        sizes = np.array(column.run_sizes)
+        group_size = rows_of_group
+        if self.comparison.monitoring.group_column is not None:
+            group_size = sizes.max() / 2  # each run is a group, so all its rows are near each other
+        return min(rows_of_group, limit_flag_design_effect(flags, sizes, group_size))
 
     @cached_property
     def rows_of_value(self) -> float:

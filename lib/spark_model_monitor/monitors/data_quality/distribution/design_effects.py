@@ -75,8 +75,8 @@ class WindowDesignEffects:
     """How many rows of a window count as one.
 
     by_feature: the features whose rows are dependent. group_column: the column whose values explain why rows that are
-    scattered over the window are alike, if nobody named it. sampled_columns: the sampled rows of each feature; empty if there is
-    a group column, found or named.
+    scattered over the window are alike, if nobody named it. sampled_columns: the sampled rows of each feature, group after group
+    if a person named a group column; empty if one was found.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
@@ -95,11 +95,11 @@ def estimate_window_design_effects(
     runs: the sampled runs of rows, for every feature. unfit_features: the features by which the baseline is sorted; if the
     window is sorted by them, too, they show no groups of rows.
     """
+    columns = [*_sample_columns(profile, runs)]
+    by_name = {column.name: column for column in columns}
     if any(isinstance(row_runs, RowGroups) for row_runs in runs):
         effects = _estimate_named_groups(profile, runs)
-        return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)})
-    columns = [*_sample_columns(profile, runs)]
-    neighbours = {column.name: column for column in columns}
+        return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)}, None, by_name)
     effects = _estimate_neighbours(columns, unfit_features)
     # A feature gets the design effect of a group column's groups if it is larger than that of neighbours
     group = None
@@ -111,7 +111,7 @@ def estimate_window_design_effects(
         if max(effect) > MAX_NOISE_RATIO * max(of_neighbours):  # else neighbours show these groups already
             scattered_effects[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
     if group is None or not scattered_effects:
-        return WindowDesignEffects(effects, None, neighbours)
+        return WindowDesignEffects(effects, None, by_name)
     scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
     # The names of new groups are new, too, so all rows of these columns count as one
     effects_of_names = dict.fromkeys(group.name_columns, FeatureDesignEffect(float(profile.item_count)))
