@@ -22,7 +22,11 @@ from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import 
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
-from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_OR_INDEPENDENT, LONGER_WINDOWS
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
+    LONGER_OR_INDEPENDENT,
+    LONGER_WINDOWS,
+    NO_PAST,
+)
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
@@ -254,33 +258,23 @@ class FeatureComparison:
         """Whether rows look independent: the baseline's parts and earlier windows differ no more than independent rows do, and
         the window's own rows are not alike.
         """
-        if self.baseline_feature.find_past_windows() is None or self.window_design_effect != INDEPENDENT_ROWS:
-            return False
-        return bool(self.baseline_feature.past_design_effect == 1)
+        return self.window_design_effect == INDEPENDENT_ROWS and self.baseline_feature.past_design_effect == 1
 
     @cached_property
     def baseline_design_effect(self) -> float:
         """The design effect that the baseline shows: how many of its rows count as one.
 
-        Without parts of the baseline, a text with many values has the mean number of rows per value. If a person named groups,
-        the window's design effect is used.
+        Without parts of the baseline, the rows that share a value show it. If a person named groups, the window's design effect
+        is used.
         """
-        baseline = self.baseline_profile
-        if self.comparison.monitoring.rows_are_independent or baseline is None:
+        if self.comparison.monitoring.rows_are_independent:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
             return self.window_design_effect.value_design_effect
-        past = self.baseline_feature.find_past_windows()
-        if past is None:
-            # Without parts, the table is small or sorted; its numbers, and texts with few values, count as independent
-            if baseline.is_numeric or baseline.distinct is None or baseline.exact_domain is not None:
-                return 1.0
-            return max(1.0, baseline.num_present / max(baseline.distinct.estimate(), 1))
-        # With too few values for an estimate, the mean squared score of the most frequent value replaces it
         effect = self.baseline_feature.past_design_effect
-        if math.isnan(effect):
-            effect = float(np.mean(past["value1"] ** 2))
-        return max(1.0, effect)
+        if math.isnan(effect):  # the table is small or sorted
+            return self.rows_of_value
+        return effect
 
     def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues | None = None) -> float:
         """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows lie in smaller groups of
@@ -293,11 +287,11 @@ class FeatureComparison:
         if column is None or rows_of_group > 2 * max(standstill, neighbours):
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
-        flags = np.zeros(column.row_count, bool)
-        if is_of_kind is not None:
-            flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
-        elif column.has_value is not None and column.is_missing is not None:
-            flags[:] = ~column.has_value & ~column.is_missing
+        flags = np.zeros_like(column.has_value)
+        if is_of_kind is None:
+            flags = ~(column.has_value | column.is_missing)
+        else:
+            flags[column.has_value] = is_of_kind(column.values)
         sizes = np.array(column.run_sizes)
         group_size = rows_of_group
         if self.comparison.monitoring.group_column is not None:
@@ -315,9 +309,8 @@ class FeatureComparison:
     def window_design_effect(self) -> FeatureDesignEffect:
         """How many rows of the window count as one, estimated from the window's rows, and from how many share a new value."""
         effect = self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
-        before = self.baseline_profile
         # Of known values, some may have disappeared
-        if before is not None and 2 * estimate_new_values(before, self.current_profile) >= 1:
+        if 2 * estimate_new_values(self.baseline_profile, self.current_profile) >= 1:
             effect = effect._replace(value_design_effect=max(effect.value_design_effect, self.rows_of_value))
         return effect
 
@@ -352,17 +345,15 @@ class FeatureComparison:
     @property
     def variance_of_missing(self) -> ScoreVariance:
         """How much the number of missing values varies, relative to independent rows."""
-        past = self.baseline_feature.find_past_windows()
-        variance = ScoreVariance()
-        if past is not None:
-            samples = Samples(
-                max(self.baseline_distribution.present, 1), max(self.current_distribution.present, 1)
-            )  # as in tests of values
-            windows = past.join_parts(samples.n, samples.m)
-            size = WindowSize(samples.effective, *self.window_design_effect)
-            if self.calibration is not None:
-                size = self.calibration.size_by_column.get((BASELINE, self.name), size)
-            variance = windows.variance("missing", size)
+        past = self.baseline_feature.find_past_windows() or NO_PAST
+        samples = Samples(
+            max(self.baseline_distribution.present, 1), max(self.current_distribution.present, 1)
+        )  # as in tests of values
+        windows = past.join_parts(samples.n, samples.m)
+        size = WindowSize(samples.effective, *self.window_design_effect)
+        if self.calibration is not None:
+            size = self.calibration.size_by_column.get((BASELINE, self.name), size)
+        variance = windows.variance("missing", size)
         return variance.with_groups(self.window_design_effect.missing_design_effect, self.current_distribution.rows)
 
 

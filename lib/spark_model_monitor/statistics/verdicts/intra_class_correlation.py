@@ -73,7 +73,7 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: Integers, *, are_n
     """
     sizes = sizes[sizes > 0]
     if len(sizes) < MIN_GROUPS:
-        return max(1.0, len(values) / max(len(sizes), 1))
+        return len(values) / len(sizes)
     # Partitions come in any order; sums of floating-point numbers have to be the same
     groups = np.repeat(np.arange(len(sizes)), sizes)
     values_in_order = values[np.lexsort((values, groups))]

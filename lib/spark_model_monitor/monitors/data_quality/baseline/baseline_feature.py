@@ -130,13 +130,9 @@ class BaselineFeature:
 
     @cached_property
     def past_design_effect(self) -> float:
-        """How many rows count as one, estimated from the baseline's parts and earlier windows: NaN if these don't show it, 1
-        without a history.
-        """
-        past = self.find_past_windows()
-        if past is not None:
-            return past.rows_of_group
-        return 1.0
+        """How many rows count as one, estimated from the baseline's parts and earlier windows: NaN if these don't show it."""
+        past = self.find_past_windows() or NO_PAST
+        return past.rows_of_group
 
     @cached_property
     def largest_in_blocks(self) -> Mapping[str, float]:

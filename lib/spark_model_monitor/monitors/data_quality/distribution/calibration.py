@@ -17,7 +17,6 @@ from spark_model_monitor.documents.page import format_noun_count, format_percent
 from spark_model_monitor.monitors.data_quality import COMPLETENESS, messages
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
     LONGER_AND_EARLIER,
-    LONGER_OR_INDEPENDENT,
     LONGER_WINDOWS,
     ColumnDrift,
 )
@@ -79,7 +78,7 @@ class NoiseCalibration:
         *,
         groups: float = 1.0,
         least_p: float = 0.0,
-        group_advice: str | None = LONGER_OR_INDEPENDENT,
+        group_advice: str | None,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 

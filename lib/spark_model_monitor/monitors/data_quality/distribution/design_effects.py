@@ -12,8 +12,8 @@ Used by: `DataQualityJudgement.of`, for every window. Source: D4.16, D4.21, D4.2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -95,11 +95,11 @@ def estimate_window_design_effects(
     runs: the sampled runs of rows, for every feature. unfit_features: the features by which the baseline is sorted; if the
     window is sorted by them, too, they show no groups of rows.
     """
-    columns = [*_sample_columns(profile, runs)]
-    by_name = {column.name: column for column in columns}
+    by_name = {column.name: column for column in _sample_columns(profile, runs)}
     if any(isinstance(row_runs, RowGroups) for row_runs in runs):
-        effects = _estimate_named_groups(profile, runs)
+        effects = _estimate_named_groups(by_name.values())
         return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)}, None, by_name)
+    columns = [column for column in by_name.values() if len(column.values) >= 2 * MIN_ROWS]
     effects = _estimate_neighbours(columns, unfit_features)
     # A feature gets the design effect of a group column's groups if it is larger than that of neighbours
     group = None
@@ -137,38 +137,37 @@ def _estimate_filled_columns(
     return {name: effects.get(name, INDEPENDENT_ROWS)._replace(missing_design_effect=rows) for name in filled_names}
 
 
-def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
-    """The design effects if a person named a column, whose groups the scan kept. Source: D4.21."""
+def _estimate_named_groups(columns: Iterable[SampledColumn]) -> dict[str, FeatureDesignEffect]:
+    """The design effects if a person named a column, whose groups the scan kept as runs. Source: D4.21."""
     effects = {}
-    for feature, row_runs in zip(profile.features, runs, strict=False):
-        values, sizes = read_values(row_runs.runs, numeric=feature.is_numeric)
-        rows = np.array([run.rows for run in row_runs.runs])
-        is_missing = np.concatenate([~run.read_presence() for run in row_runs.runs] or [np.zeros(0, bool)])
+    for column in columns:
+        values_of_group = np.bincount(column.run_of_row[column.has_value])
         effect = FeatureDesignEffect(
-            estimate_group_design_effect(values, sizes, are_numbers=feature.is_numeric),
-            estimate_group_design_effect(is_missing, rows, are_numbers=False),
+            estimate_group_design_effect(column.values, values_of_group, are_numbers=column.are_numbers),
+            estimate_group_design_effect(column.is_missing, np.array(column.run_sizes), are_numbers=False),
         )
         if max(effect) > 1:
-            effects[feature.name] = effect
+            effects[column.name] = effect
     return effects
 
 
 @value_class
 class SampledColumn:
-    """A feature in the sampled rows, run after run. values: the present values. has_value, is_missing: one flag per row; None
-    if all rows have a value. A text in a column of numbers is neither a value nor missing.
+    """A feature in the sampled rows, run after run. values: the present values. has_value, is_missing: one flag per row. A text
+    in a column of numbers is neither a value nor missing.
     """
 
     name: str
     values: NDArray[Any]
     are_numbers: bool
     run_sizes: tuple[int, ...]
-    has_value: Flags | None = None
-    is_missing: Flags | None = None
+    has_value: Flags
+    is_missing: Flags
 
     @property
-    def row_count(self) -> int:
-        return sum(self.run_sizes)
+    def run_of_row(self) -> NDArray[np.int64]:
+        """The index of each row's run."""
+        return np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
 
     def score(self) -> ScoredColumn:
         if self.are_numbers:
@@ -185,9 +184,7 @@ class SampledColumn:
         if not self.are_numbers:
             return 0.5
         # Steps from one run to the next don't count, since runs are from anywhere in the data
-        run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
-        if self.has_value is not None:
-            run = run[self.has_value]
+        run = self.run_of_row[self.has_value]
         is_within_run = run[1:] == run[:-1]
         rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & is_within_run)
         falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & is_within_run)
@@ -207,16 +204,13 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         order, run_sizes = layouts[layout]
         ordered_runs = [row_runs.runs[index] for index in order]
         values, _ = read_values(ordered_runs, numeric=feature.is_numeric)
-        if len(values) < 2 * MIN_ROWS:
+        if not len(values):
             continue
-        column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
-        if len(values) < column.row_count:
-            is_present = np.concatenate([run.read_presence() for run in ordered_runs])
-            has_value = is_present
-            if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
-                has_value = np.concatenate([_has_number(run) for run in ordered_runs])
-            column = replace(column, has_value=has_value, is_missing=~is_present)
-        yield column
+        is_present = np.concatenate([run.read_presence() for run in ordered_runs])
+        has_value = is_present
+        if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
+            has_value = np.concatenate([_has_number(run) for run in ordered_runs])
+        yield SampledColumn(feature.name, values, feature.is_numeric, run_sizes, has_value, ~is_present)
 
 
 def _has_number(run: RowRun) -> Flags:
@@ -257,7 +251,7 @@ def _estimate_same_runs(
             is_unordered = column.are_numbers or not is_sorted
             if against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features:
                 group_members.append((column.name, "value_design_effect"))
-        if column.is_missing is not None:
+        if column.is_missing.any():
             scores[column.name, "missing_design_effect"] = partial(ScoredColumn.from_flags, column.is_missing)
             group_members.append((column.name, "missing_design_effect"))
     effects_of_scores = estimate_column_design_effects((score() for score in scores.values()), run_sizes)
@@ -267,7 +261,7 @@ def _estimate_same_runs(
     # The positions of missing values limit their design effect
     limits = dict.fromkeys(estimates, math.inf)
     for column in columns:
-        if column.is_missing is not None:
+        if column.is_missing.any():
             limit = limit_flag_design_effect(column.is_missing, run_sizes, typical_rows)
             limits[column.name, "missing_design_effect"] = limit
     counts = combine_design_effects([*estimates.values()], int(run_sizes.sum()), group_estimates, [*limits.values()])
@@ -314,15 +308,12 @@ class GroupColumn:
 
 def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[SampledColumn]) -> GroupColumn | None:
     """The column that explains most, among columns whose values name groups of rows. Source: D4.23."""
-    shares = {feature.name: feature for feature in baseline.features if _compute_name_shares(feature) is not None}
     # Columns whose values the window shares with the baseline less than independent rows would
     names = {}
     for feature in profile.features:
-        baseline_feature = shares.get(feature.name)
-        if baseline_feature is not None and (count := count_group_names(baseline_feature, feature)) is not None:
+        baseline_feature = baseline.by_name.get(feature.name)
+        if baseline_feature and (count := count_group_names(baseline_feature, feature)):
             names[feature.name] = count
-    if not names:
-        return None
     groups = [
         group
         for group in _explain_by_groups(names, profile.item_count, columns)
@@ -380,19 +371,19 @@ def estimate_rows_of_value(baseline: FeatureProfile, current: FeatureProfile) ->
     would have more values, but no more than the baseline's rows per value; 1 if unknown.
     """
     shares = compute_value_shares(baseline)
-    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None or not current.num_present:
+    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None:
         return 1.0
     surplus = shares.expected_names(current.num_present) / max(current.distinct.estimate(), 1)
     rows_per_value = baseline.num_present / (len(shares.counted) + shares.uncounted_names)
     return add_margin_for_cut_groups(min(surplus, rows_per_value))
 
 
-def estimate_new_values(baseline: FeatureProfile, current: FeatureProfile) -> float:
-    """The share of a window's different values that the baseline lacks."""
-    if baseline.distinct is None or current.distinct is None:
+def estimate_new_values(baseline: FeatureProfile | None, current: FeatureProfile) -> float:
+    """The share of a window's different values that the baseline lacks, up to the error of the numbers of different values."""
+    if baseline is None or baseline.distinct is None or current.distinct is None:
         return 0.0
     added = (baseline.distinct + current.distinct).estimate() - baseline.distinct.estimate()
-    return min(1.0, max(0, added) / max(current.distinct.estimate(), 1))
+    return added / max(current.distinct.estimate(), 1)
 
 
 @cache_with_feature
@@ -432,45 +423,38 @@ def _explain_by_groups(
     names: Mapping[str, float], window_rows: int, columns: Sequence[SampledColumn]
 ) -> Iterator[GroupColumn]:
     """What each candidate column explains of the other columns. names: the number of values of each candidate."""
-    by_name = {column.name: column for column in columns}
-    for name, count in names.items():
-        group = by_name.get(name)
-        if group is None:
+    for group in columns:
+        if group.name not in names:
             continue
         group_names, codes = unique_with_inverse(group.values)
-        group_of_row = np.full(group.row_count, len(group_names))  # rows without a name are in no group
-        group_of_row[... if group.has_value is None else group.has_value] = codes
+        group_of_row = np.full(len(group.has_value), len(group_names))  # rows without a name are in no group
+        group_of_row[group.has_value] = codes
         # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]
-        features: list[tuple[str, str]] = []
-        estimates: list[DesignEffect] = []
+        estimates: dict[tuple[str, str], DesignEffect] = {}
         for column in columns:
             # Other columns of names are new where the groups are, so they show nothing
             if column.name in names or column.run_sizes != group.run_sizes:
                 continue
-            rows = order
-            if column.has_value is not None:
-                rows = order[column.has_value[order]]
-            if len(rows):
-                features.append((column.name, "value_design_effect"))
-                estimates.append(_estimate_in_order(column.score(), rows, group_of_row))
-            if column.is_missing is not None:
-                features.append((column.name, "missing_design_effect"))
-                estimates.append(_estimate_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
+            rows = order[column.has_value[order]]
+            estimates[column.name, "value_design_effect"] = _estimate_in_order(column.score(), rows, group_of_row)
+            if column.is_missing.any():
+                estimates[column.name, "missing_design_effect"] = _estimate_in_order(
+                    ScoredColumn.from_flags(column.is_missing), order, group_of_row
+                )
         # Each column of names is a test of its own
-        are_dependent = find_dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
-        if not any(are_dependent):
+        if not any(find_dependent_columns([len(names) * estimate.p for estimate in estimates.values()])):
             continue
         # Now that the column names groups, all estimates count, as if a person had named it
         effects: dict[str, FeatureDesignEffect] = {}
-        for (feature, member), estimate, is_dependent in zip(features, estimates, are_dependent, strict=True):
-            if is_dependent or estimate.rows > MAX_DISPERSED:
+        for (feature, member), estimate in estimates.items():
+            if estimate.rows > MAX_DISPERSED:
                 # The sample has only a part of each group's rows, so groups are larger in the window
-                rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.row_count)
+                rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / len(group.has_value))
                 effect = effects.get(feature, INDEPENDENT_ROWS)
                 effects[feature] = effect._replace(**{member: rows_as_one})
         explained = sum(math.log(max(effect)) for effect in effects.values())
-        yield GroupColumn(name, effects, count, explained, tuple(names))
+        yield GroupColumn(group.name, effects, names[group.name], explained, tuple(names))
 
 
 def _estimate_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
