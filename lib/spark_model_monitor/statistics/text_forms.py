@@ -80,12 +80,6 @@ def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
     return kinds
 
 
-def has_mixed_part(form: str, kinds: PartKinds) -> bool:
-    """Whether the fine form has one of these mixed parts."""
-    separators = _PARTS.sub("A", form)
-    return any((separators, position) in kinds for position in range(len(_PARTS.findall(form))))
-
-
 def unify_mixed_parts(form: str, kinds: PartKinds) -> str:
     """The fine form in which each mixed part is replaced by the sorted kinds of its own characters and of the part in
     other codes.

@@ -6,7 +6,6 @@ import math
 from functools import partial
 from operator import attrgetter
 
-import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.check_results import LIMIT_DECIDES, LOWER_LIMIT, WITHIN_LIMIT, CheckStatus
@@ -15,10 +14,10 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import COMPLETENESS, CONTENTS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import estimate_group_size
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import explain_missing_state
-from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 from spark_model_monitor.statistics.verdicts.between_window_variance import STRICT_LEVEL
@@ -81,10 +80,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if calibration is None or counts is None:
         return finding
     # More new values than by chance, if the domain was suggested
-    hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
-    groups = feature.limit_design_effect(
-        feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain)
-    )
+    groups = estimate_group_size(feature, lambda text: text not in feature.baseline_feature.domain)
     rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
     rows = feature.baseline_distribution.present
     lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_blocks["unseen"]))
@@ -213,6 +209,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             reason="the baseline had no value that shows a type, so any will do",
         )
     types = feature.current_profile.data_types
+    num_others = feature.current_profile.num_others
     exact = feature.comparison.as_service
     name = expected.value
     count = _count_values_of_type(feature.current_profile, expected, exact=exact)
@@ -239,7 +236,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         baseline = feature.baseline_distribution
         # Texts among numbers come in the baseline's groups
         groups = 1.0
-        if feature.current_profile.num_others:
+        if num_others:
             groups = feature.limit_design_effect(feature.baseline_design_effect)
         finding = calibration.judge_suggested_limit(
             finding,
@@ -251,7 +248,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         )
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL
         # Columns of dates have their own checks for values that aren't dates
-        has_others = feature.current_profile.num_others > 0 and feature.date_columns is None
+        has_others = num_others > 0 and feature.date_columns is None
         if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
             return (
@@ -262,8 +259,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.copy_with(reason=FRACTIONAL)
-    if finding.status is CheckStatus.PASSED and feature.current_profile.num_others:
-        reason = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
+    if finding.status is CheckStatus.PASSED and num_others:
+        reason = f"{num_others:,} of {types.present:,} values are no numbers"
         return finding.copy_with(reason=f"{reason}; the others are compared")
     return finding
 

@@ -102,13 +102,13 @@ def date_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     window_end = last + max(0, MAX_WINDOW_DAYS - margin)
     if feature.comparison.volume is not None:
         window_end = feature.comparison.volume.time.toordinal()
+    earliest = first - margin
     latest = max(last, window_end) + margin
-    num_past = window.count_before(first - margin)
+    num_past = window.count_before(earliest)
     num_future = window.num_dates - window.count_before(latest)
     quantity = "share of dates far in the past"
     if num_future > num_past:
         quantity = "share of dates far in the future"
-    earliest = first - margin
     group = estimate_group_size(feature, lambda text: any(not earliest <= day < latest for _, day in read_dates(text)))
     return compare_shares(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates), group)
 
@@ -139,13 +139,10 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
     # The share of each period before and now
     changes = []
-    group = feature.baseline_design_effect
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(
-                quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=MIN_SHARE_CHANGE
-            )
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_SHARE_CHANGE)
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
@@ -192,7 +189,9 @@ def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     if feature.date_columns is None:
         return None
     baseline, window = feature.date_columns
-    if not baseline.has_days or len(baseline.days) < MIN_DAYS:
+    if not baseline.has_days:
+        return None
+    if len(baseline.days) < MIN_DAYS:
         return None
     n = baseline.values
     m = window.values
@@ -207,10 +206,7 @@ def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     # The rows of a single day have one date
     if _may_be_of_one_day(feature, baseline, window):
         share_before = 1.0
-    count_before = math.ceil(share_before * n)
-    evidence = compare_shares(
-        "share of the most frequent date", (count_before, n), (most_now, m), feature.baseline_design_effect
-    )
+    evidence = compare_shares("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
     if evidence is None:
         return None
     least_effect = max(BUSY_DAY_RATIO * share_before, MIN_SINGLE_DATE_SHARE) - share_before

@@ -22,8 +22,8 @@ from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
 from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail, has_steep_end, steep_end_tail
 
 MIN_DISTANCE = 0.05  # smallest relevant distance beyond the range, in widths of the range
-HALVINGS = np.arange(40, -1, -1)  # how often a width is halved, to compare the tails at these distances
 RARE_NUMBERS = 0.01  # largest share of numbers among texts that counts as rare
+HALVINGS = np.arange(40, -1, -1)  # how often a width is halved, to compare the tails at these distances
 
 
 @register_fact("infinity_check", needs=Moments)
@@ -99,7 +99,7 @@ def _judge_numbers_outside(
     assert baseline is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Clusters are as large as in the baseline, but no larger than rows that are near each other here
-    standstill = max(1, int(feature.baseline_feature.largest_in_blocks["standstill"]))
+    standstill = feature.baseline_feature.largest_in_blocks["standstill"]
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
     cluster = 1
@@ -171,18 +171,17 @@ def number_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
-    if (
-        baseline_profile.is_numeric or not feature.are_texts or recognise_dates(baseline_profile)
-    ):  # date_form_check finds numbers
+    if baseline_profile.is_numeric or not feature.are_texts:
+        return None
+    if recognise_dates(baseline_profile):  # date_form_check finds numbers
         return None
     types = baseline_profile.data_types
     types_now = feature.current_profile.data_types
     baseline = (types.integral + types.fractional, types.present)
     current = (types_now.integral + types_now.fractional, types_now.present)
     # A few hexadecimal codes have only digits by chance, but not all codes
-    are_all = current[0] == current[1]
     had_some = baseline[0] > RARE_NUMBERS * baseline[1]
-    if had_some and not are_all and are_mixed_codes(baseline_profile):
+    if had_some and current[0] < current[1] and are_mixed_codes(baseline_profile):
         return None
     group = estimate_group_size(feature, lambda text: not text.strip("+-.0123456789"))
     return compare_shares("share of numbers among the texts", baseline, current, group)
@@ -196,7 +195,9 @@ def text_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     date_value_check.
     Source: D4.9.
     """
-    if not baseline_profile.is_numeric or not feature.are_texts or recognise_dates(baseline_profile):
+    if not baseline_profile.is_numeric or not feature.are_texts:
+        return None
+    if recognise_dates(baseline_profile):
         return None
     current = feature.current_profile
     texts = current.num_present - current.num_numbers

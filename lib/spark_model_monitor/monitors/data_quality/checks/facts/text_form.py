@@ -31,7 +31,6 @@ from spark_model_monitor.statistics.text_forms import (
     PADDED,
     coarsen_form,
     find_mixed_parts,
-    has_mixed_part,
     unify_mixed_parts,
     write_form,
 )
@@ -166,7 +165,9 @@ def are_mixed_codes(baseline_profile: FeatureProfile) -> bool:
     """Whether most texts are codes such as hexadecimal numbers, in which the number of letters varies from code to code."""
     forms = count_forms(baseline_profile)
     mixed_parts = find_mixed_parts(forms)
-    num_mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
+    num_mixed = sum(
+        count for form, count in forms.items() if " " not in form and unify_mixed_parts(form, mixed_parts) != form
+    )
     return 2 * num_mixed > sum(forms.values())
 
 

@@ -49,9 +49,9 @@ def text_length(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     """
     if recognise_dates(baseline_profile):  # a later month may have a longer name
         return None
-    if feature.baseline_feature.new_value_counts or are_grown_counters(
-        feature, baseline_profile
-    ):  # later names may be longer
+    if feature.baseline_feature.new_value_counts:  # later names may be longer
+        return None
+    if are_grown_counters(feature, baseline_profile):
         return None
     shapes = _get_free_text_shapes(feature, baseline_profile)
     if shapes is not None:
@@ -62,7 +62,9 @@ def text_length(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
         # Few distinct texts, each of which was counted
         counts_before = get_exact_counts(baseline_profile)
         counts = get_exact_counts(feature.current_profile)
-        if counts_before is None or counts is None or not feature.are_texts or feature.constraints.domains is not None:
+        if counts_before is None or counts is None:
+            return None
+        if not feature.are_texts or feature.constraints.domains is not None:
             return None
         mean_before = _create_value_length_mean(counts_before)
         mean_now = _create_value_length_mean(counts)
@@ -83,8 +85,7 @@ def _create_value_length_mean(frequencies: Frequencies) -> Mean:
 
 @register_fact("text_letters_check", needs=TextShapes, same_as=EQUIVALENT_CHECKS)
 def text_letters(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
-    """Free texts have the baseline's mean share of letters, and its mean share of digits. Hexadecimal numbers and the like have
-    some of both.
+    """Free texts have the baseline's mean share of letters, and its mean share of digits; not hexadecimal numbers and the like.
 
     Source: D4.9.
     """
@@ -92,8 +93,7 @@ def text_letters(feature: FeatureComparison, baseline_profile: FeatureProfile) -
     if shapes is None or feature.baseline_feature.new_value_counts or are_grown_counters(feature, baseline_profile):
         return None
     # In codes that mix letters and digits, these shares differ from window to window
-    _, shapes_now = shapes
-    if are_mixed_codes(baseline_profile) and shapes_now.letters and shapes_now.digits:
+    if are_mixed_codes(baseline_profile):
         return None
     return select_clearest(
         _compare_measure(feature, shapes, "letters", "share of letters in the texts", unit=SHARES),
@@ -133,7 +133,9 @@ def new_words(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     words_before = baseline_profile.state(Words)
     words = feature.current_profile.state(Words)
     shapes = _get_free_text_shapes(feature, baseline_profile)
-    if words_before is None or words is None or words_before.different < MIN_WORDS or shapes is None:
+    if words_before is None or words is None or shapes is None:
+        return None
+    if words_before.different < MIN_WORDS:
         return None
     # The words of a text count as one observation; each level of sampling keeps a half of them
     shapes_before, _ = shapes
@@ -168,7 +170,9 @@ def code_length(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
         and baseline_profile.inferred_type == "Integral"
         and 0 <= moments.minimum < 10 ** (length - 1)
     )
-    if not length or (baseline_profile.is_numeric and (length == 1 or not is_padded)):
+    if not length:
+        return None
+    if baseline_profile.is_numeric and (length == 1 or not is_padded):
         return None
     if are_grown_counters(feature, baseline_profile):
         return None
@@ -209,7 +213,9 @@ def _get_text_lengths(
     ):
         lengths_now = _measure_digits(feature.current_profile)
         are_texts = baseline_profile.column_type is ColumnType.TEXT
-    if lengths_before is None or lengths_now is None or not are_texts or recognise_dates(baseline_profile):
+    if lengths_before is None or lengths_now is None:
+        return None
+    if not are_texts or recognise_dates(baseline_profile):
         return None
     return lengths_before, lengths_now
 

@@ -81,8 +81,7 @@ def time_unit(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     first = FIRST_SECOND * unit / UNIT_TOLERANCE
     last = LAST_SECOND * unit * UNIT_TOLERANCE
     current = count_beyond(feature.current_profile, below=first, above=last)
-    group = feature.limit_design_effect(feature.rows_of_value, lambda times: (times < first) | (times > last))
-    return compare_shares("share of times in another unit", (0, moments.count), current, group)
+    return compare_shares("share of times in another unit", (0, moments.count), current)
 
 
 TimesT = TypeVar("TimesT", Ages, TimeCounts)
@@ -155,14 +154,11 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     young, oldest = baseline.quantiles(np.array([0.0, 1.0]))
     num_far = current.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
     if num_far >= MIN_FAR_SHARE * current.total:
-        far_evidence = compare_shares(
+        return compare_shares(
             "share of times that are much older or younger, beside the time of their row, than any before",
             (0, baseline.total),
             (num_far, current.total),
-            feature.baseline_design_effect,
         )
-        if far_evidence is not None:
-            return far_evidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None
