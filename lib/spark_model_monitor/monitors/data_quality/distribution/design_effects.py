@@ -368,14 +368,18 @@ def compute_value_shares(feature: FeatureProfile) -> NameShares | None:
 
 def estimate_rows_of_value(baseline: FeatureProfile, current: FeatureProfile) -> float:
     """How many rows of a window share a value beyond chance, as those of a user do: by what factor independent baseline rows
-    would have more values, but no more than the baseline's rows per value; 1 if unknown.
+    would have more values, or all rows of each value if that is 2; but no more than the baseline's rows per value; 1 if unknown.
     """
     shares = compute_value_shares(baseline)
     if shares is None or shares.diversity < MIN_NAMES or current.distinct is None:
         return 1.0
-    surplus = shares.expected_names(current.num_present) / max(current.distinct.estimate(), 1)
+    observed = max(current.distinct.estimate(), 1)
+    rows_of_value = shares.expected_names(current.num_present) / observed
+    # Many independent rows may have all values of a column, such as ages, so there the factor is too small
+    if rows_of_value >= 2:
+        rows_of_value = current.num_present / observed
     rows_per_value = baseline.num_present / (len(shares.counted) + shares.uncounted_names)
-    return add_margin_for_cut_groups(min(surplus, rows_per_value))
+    return add_margin_for_cut_groups(min(rows_of_value, rows_per_value))
 
 
 def estimate_new_values(baseline: FeatureProfile | None, current: FeatureProfile) -> float:

@@ -63,8 +63,7 @@ def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     if count_other_forms:
         quantity += f" but as {max(count_other_forms, key=lambda form: count_other_forms[form])}"
     num_now = sum(count_other_forms.values())
-    group = estimate_group_size(feature, lambda text: all(form != expected_form for form, _ in read_dates(text)))
-    return compare_shares(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), group)
+    return compare_shares(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates))
 
 
 @register_fact("date_value_check", same_as=("data_type_check",))
