@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.page import format_number
@@ -127,33 +128,50 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
     compared, such as for a person's limit.
     """
     finding = Finding.not_judged(threshold, reason)
-    if reason == FOLLOW:
-        return finding.as_cannot_tell(reason, NAME_TIME, is_change_seen=True)
-    if feature.calibration is None:
+    doubt = _explain_doubt(feature, threshold, reason)
+    if doubt is None:
         return finding
+    return finding.as_cannot_tell(doubt.reason, doubt.advice, is_change_seen=doubt.is_change_seen)
+
+
+class _Doubt(NamedTuple):
+    """Why distributions should have been compared, what to do about it, and whether there is a change that may be chance."""
+
+    reason: str
+    advice: str
+    is_change_seen: bool = False
+
+
+def _explain_doubt(feature: FeatureComparison, threshold: float, reason: str) -> _Doubt | None:
+    """None if the distributions need not be compared. reason: why they aren't."""
+    if reason == FOLLOW:
+        return _Doubt(reason, NAME_TIME, is_change_seen=True)
+    if feature.calibration is None:
+        return None
     # A person's limit should have been checked
     settings = feature.settings
     has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
     if reason == COMPARISON_DISABLED and has_limit:
         reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
-        return finding.as_cannot_tell(reason, "set perform_comparison to Enabled, or leave the limit out")
+        return _Doubt(reason, "set perform_comparison to Enabled, or leave the limit out")
     baseline = feature.baseline_distribution
     current = feature.current_distribution
+    # What changes by nature, or by request, needs no comparison
     is_by_nature = reason != explain_incomparable(baseline, current)
     if is_by_nature or feature.baseline_feature.is_drift_requested:
-        return finding
-    # Otherwise it should have been compared
-    advice = "look at its values; make the baseline again if they are as they should be"
+        return None
     # If there are too many values to compare, the frequent values may still show a loss
+    advice = "look at its values; make the baseline again if they are as they should be"
     if baseline.is_never_compared or current.is_never_compared:
         lost_share = _compute_lost_share(feature)
         if lost_share <= settings.change_that_matters.share(baseline.completeness):
-            return finding
+            return None
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
-        return finding.as_cannot_tell(reason, advice, is_change_seen=True)
+        return _Doubt(reason, advice, is_change_seen=True)
+    # Statistics may only have been forgotten
     if baseline.reason == NOT_GIVEN:
         advice = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
-    return finding.as_cannot_tell(reason, advice)
+    return _Doubt(reason, advice)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
