@@ -70,10 +70,8 @@ def list_parameters(module: str) -> Iterator[str]:
         for method in sorted(vars(member)):
             function = getattr(member, method)
             # Not those that a library generates
-            is_valid_name = inspect.isroutine(function) and str(getattr(function, "__module__", "")).startswith(
-                "spark_model_monitor"
-            )
-            if is_valid_name and not method.startswith("_"):
+            is_valid_name = str(getattr(function, "__module__", "")).startswith("spark_model_monitor")
+            if inspect.isroutine(function) and callable(function) and is_valid_name and not method.startswith("_"):
                 yield f"{module}.{name}.{method}\t{describe_parameters(function)}"
 
 

@@ -50,7 +50,7 @@ def make_answer(line):
     """An endpoint that answers a line of text to each row's age."""
 
     def answer(handler):
-        rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
+        rows = [cells.split(",") for cells in handler.server.requests[-1][2].decode().splitlines()]
         send_reply(handler, "".join(f"{line(float(age))}\n" for _, age in rows))
 
     return answer

@@ -157,7 +157,12 @@ def test_without_spark_a_check_in_sql_is_one_sentence_before_data_is_read(tmp_pa
 def test_without_spark_checks_of_a_function_are_one_sentence():
     with pytest.raises(NeedsSpark, match="--checks my_checks:amounts: a function, .* needs Spark"):
         run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks="my_checks:amounts")
-    assert reason_spark_is_needed("my_checks:amounts") == "--checks are a function's, of Deequ"
+    assert reason_spark_is_needed("statistics:mean") == "--checks are a function's, of Deequ"
+
+
+def test_a_module_of_checks_that_is_not_there_is_said_before_spark_starts():
+    with pytest.raises(BadConfiguration, match="--checks: the module 'my_checks' can't be imported"):
+        reason_spark_is_needed("my_checks:amounts")
 
 
 def test_checks_that_states_answer_need_no_spark(tmp_path):

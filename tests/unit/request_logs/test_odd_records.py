@@ -35,7 +35,7 @@ def run(folder, report, request_log):
 
 
 OTHER_RECORDS = (b'{"a": "\\ud800"}', b'{"a": "\xc3\xa9"}', b'{"a": %s}' % make_deep_array(900))
-NO_RECORDS = (b'{"a": %s}' % make_deep_array(9_000), b'[{"a": 1}', b"7")
+NO_RECORDS = (b'{"a": %s}' % make_deep_array(200_000), b'[{"a": 1}', b"7")
 RECORDS = dict.fromkeys(OTHER_RECORDS, Refusal.NOT_A_CAPTURE)
 RECORDS |= dict.fromkeys(NO_RECORDS, Refusal.NOT_A_JSON_OBJECT)
 RECORDS[b'{"request": "\xff"}'] = Refusal.NOT_UTF_8

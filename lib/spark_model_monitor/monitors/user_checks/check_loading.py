@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
@@ -26,6 +29,7 @@ from spark_model_monitor.monitors.user_checks.check_plan import (
     list_second_scan_analyzers,
     plan_checks,
 )
+from spark_model_monitor.registry import load_function
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -315,9 +319,13 @@ def require_runnable(dataset: Dataset, planned: CheckPlan) -> None:
 
 def reason_spark_is_needed(reference: str) -> str | None:
     """The reason why the checks need Spark; None if every engine can answer them, or if they can't be loaded, which is
-    reported later.
+    reported later. Raises BadConfiguration for a function whose module doesn't exist, for which Spark needn't start.
     """
     if not reference.endswith(".json"):
+        # The module itself is imported later, because that of pydeequ needs Spark
+        package = reference.partition(":")[0].partition(".")[0]
+        if not (find_spec(package) or PathFinder.find_spec(package, [os.getcwd()])):
+            load_function(reference, "--checks")
         return "--checks are a function's, of Deequ"
     with suppress(BadConfiguration):
         for analyzer in list_second_scan_analyzers(load_checks(LocalEngine(), reference)):
