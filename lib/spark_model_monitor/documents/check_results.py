@@ -417,6 +417,9 @@ def copy_location_without_values(unnamed: CheckResult, before: CheckResult, loca
     """A result without values but with the location of its change. before, located: the result with values, before and
     after it was located.
     """
+    # Nothing was located, so there is nothing to copy
+    if located is before:
+        return remove_values(unnamed)
     names = ("where", "cause", "parts", "guess")
     members = {name: getattr(located, name) for name in names if getattr(located, name) != getattr(before, name)}
     return remove_values(unnamed.model_copy(update=members))

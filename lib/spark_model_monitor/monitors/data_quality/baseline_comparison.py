@@ -305,12 +305,12 @@ class FeatureComparison:
             return 1.0
         return estimate_rows_of_value(self.baseline_profile, self.current_profile)
 
-    @property
+    @cached_property
     def window_design_effect(self) -> FeatureDesignEffect:
         """How many rows of the window count as one, estimated from the window's rows, and from how many share a new value."""
         effect = self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
         # Of known values, some may have disappeared
-        if 2 * estimate_new_values(self.baseline_profile, self.current_profile) >= 1:
+        if self.rows_of_value > 1 and 2 * estimate_new_values(self.baseline_profile, self.current_profile) >= 1:
             effect = effect._replace(value_design_effect=max(effect.value_design_effect, self.rows_of_value))
         return effect
 
