@@ -1,5 +1,6 @@
 """Spark Connect: `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ from tests.spark_lines import IS_REMOTE
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import OutputFailed
+from spark_model_monitor.spark.spark_session import new_job_session
 from spark_model_monitor.spark.storage import ServerStorage
 
 pytestmark = pytest.mark.skipif(not IS_REMOTE, reason="the tests' session is no Spark Connect: REMOTE=1 makes it one")
@@ -91,3 +93,14 @@ def test_a_session_that_tells_names_by_case_reads_columns_that_differ_so(spark, 
     finally:
         spark.conf.unset("spark.sql.caseSensitive")
     assert list(baseline.to_pandas()["mean"]) == [1, 0.5]
+
+
+def test_a_runs_session_that_is_deleted_leaves_the_callers_own_working(spark):
+    from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
+
+    assert spark.range(3).count() == 3
+    threads = ExecutePlanResponseReattachableIterator._get_or_create_release_thread_pool()
+    new_job_session(spark)
+    gc.collect()
+
+    assert threads.submit(len, "abc").result() == 3

@@ -105,6 +105,8 @@ def new_session(spark: SparkSession) -> SparkSession:
 
     connect_session: Any = spark
     session: Any = ConnectSession(connection=connect_session.client._builder)
+    # When a session is deleted, PySpark would also close the threads that all sessions of a process share
+    session.client.close = session.client._channel.close
     session.conf.set(CASE_SENSITIVE, connect_session.conf.get(CASE_SENSITIVE))
     return cast("SparkSession", session)
 
