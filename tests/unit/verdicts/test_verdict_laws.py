@@ -476,7 +476,7 @@ def follow_steps(seed, table):
 def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
     ends = [follow_steps(number, table) for number in (seed, seed + 1)]
 
-    # Parts of one baseline in eighty vary by chance as if days differed, which takes a further step
+    # Parts of a few baselines vary by chance as if days differed, which takes a further step
     assert any(not unsure and violated <= {"user"} for unsure, violated in ends), ends
 
 

@@ -12,6 +12,7 @@ import json
 import operator
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
@@ -324,7 +325,7 @@ def reason_spark_is_needed(reference: str) -> str | None:
     if not reference.endswith(".json"):
         # The module itself is imported later, because that of pydeequ needs Spark
         package = reference.partition(":")[0].partition(".")[0]
-        if not (find_spec(package) or PathFinder.find_spec(package, [os.getcwd()])):
+        if package not in sys.modules and not (find_spec(package) or PathFinder.find_spec(package, [os.getcwd()])):
             load_function(reference, "--checks")
         return "--checks are a function's, of Deequ"
     with suppress(BadConfiguration):

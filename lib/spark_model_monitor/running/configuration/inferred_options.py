@@ -22,7 +22,7 @@ from spark_model_monitor.reports.outputs.run_files import read_current_run, read
 from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS
 from spark_model_monitor.running.configuration.contract import OPTIONS, WINDOW_OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import YES, Compatibility, flag_name, read_analysis_config
-from spark_model_monitor.running.configuration.sources import Layer, LocatedText, Sources, Texts
+from spark_model_monitor.running.configuration.sources import Layer, LocatedText, Sources, TextsByName
 from spark_model_monitor.storage import can_open_without_spark, is_local, local_path
 
 LINE_FORMATS = ("csv", "jsonl")  # formats of plain lines, to which no window applies
@@ -203,7 +203,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     return sources
 
 
-def read_baseline_options(sources: Sources) -> Texts:
+def read_baseline_options(sources: Sources) -> TextsByName:
     """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")

@@ -16,7 +16,7 @@ from spark_model_monitor.reports.outputs.run_files import read_current_run, requ
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.inferred_options import find_data_path, find_implied_options
 from spark_model_monitor.running.configuration.option_types import flag_name
-from spark_model_monitor.running.configuration.sources import BASELINE_FILES, Layer, Sources, Texts
+from spark_model_monitor.running.configuration.sources import BASELINE_FILES, Layer, Sources, TextsByName
 from spark_model_monitor.storage import is_local, local_path
 from spark_model_monitor.storage.file_system import is_hidden
 
@@ -96,7 +96,7 @@ def _has_service_format(config: JobConfig, values: Layer) -> bool:
     return data_format.text.lstrip().startswith("{")
 
 
-def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Iterator[str]:
+def _find_useless_flags(config: JobConfig, values: Layer, texts: TextsByName) -> Iterator[str]:
     """Errors: flags without an effect on this job and analysis. Variables and the contract's options of other analyses are only
     ignored, because jobs may share them.
     """
@@ -170,7 +170,7 @@ def _resolve_path(path: str) -> Path:
     return Path(path)
 
 
-def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:
+def _list_remembered(config: JobConfig, texts: TextsByName) -> Iterator[tuple[str, str]]:
     """The options that say how the data is read, with their texts."""
     # The format of a table includes its name, and a later run may read another table
     is_table = isinstance(config.dataset_format, TableFormat)

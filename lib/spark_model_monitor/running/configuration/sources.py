@@ -57,7 +57,7 @@ class LocatedText:
 
 Kind = TypeVar("Kind", list[Any], dict[str, Json])
 
-Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
+TextsByName: TypeAlias = Mapping[str, str]  # of variables or options, by name
 
 Layer: TypeAlias = dict[str, LocatedText]  # the options of one source, by name
 
@@ -88,7 +88,7 @@ class Sources:
         return None
 
 
-def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path | None = Path()) -> Sources:
+def read_sources(arguments: Sequence[str], environment: TextsByName, *, project: Path | None = Path()) -> Sources:
     """The texts of all options from flags, environment and files, with errors; no default is chosen yet.
 
     env_file and container_root name further sources, so they are read from the sources with higher priority. project: the
@@ -203,7 +203,7 @@ def _describe_unknown_flag(flag: str, near_flags: Sequence[str]) -> str:
     )
 
 
-def _read_variables(variables: Texts, location_template: str) -> Layer:
+def _read_variables(variables: TextsByName, location_template: str) -> Layer:
     text_by_option: Layer = {}
     for variable, (name, is_positive) in _list_variables().items():
         # Containers set unused variables to empty texts
@@ -242,7 +242,7 @@ def _resolve_switch(text: str, is_positive: bool) -> str:
         return text
 
 
-def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
+def _find_doubtful_names(variables: TextsByName, location_template: str, *, only_prefixed: bool) -> list[str]:
     """Unknown names that are probably meant for us: with our prefix, or an option's name without it; in a file of variables
     also a name in capitals, or similar to one of our names.
     """

@@ -22,7 +22,7 @@ from subprocess import DEVNULL, PIPE, STDOUT
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.product_layout import cache_directory, replace_when_complete
-from spark_model_monitor.spark.launch.java import Java, Texts, find_java, find_line_at, find_spark_home
+from spark_model_monitor.spark.launch.java import Java, TextsByName, find_java, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
 MIN_JAVA = 17  # archives of earlier versions weren't tested
@@ -44,7 +44,7 @@ class ClassArchive:
     spark_home: Path
 
     @classmethod
-    def of(cls, java: Java, spark_home: Path, environment: Texts) -> ClassArchive:
+    def of(cls, java: Java, spark_home: Path, environment: TextsByName) -> ClassArchive:
         """The archive for jobs of this Spark, started by this Java, in the cache directory; it may not exist yet."""
         key = _compute_key(java.home, spark_home)
         return cls(cache_directory(environment) / "classes" / key, java.home, spark_home)
@@ -60,7 +60,7 @@ class ClassArchive:
             return (f"{ARCHIVE_OPTION}={self.path}", *QUIET_OPTIONS)
         return ()
 
-    def create(self, environment: Texts) -> None:
+    def create(self, environment: TextsByName) -> None:
         """Run a small job, record its classes, and let Java write the archive. This takes half a minute, once.
 
         Raises MissingDependency with the reason if Java can't write it; jobs then run without an archive.
@@ -91,7 +91,7 @@ class ClassArchive:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start_job(scratch: Path, options: list[str], environment: Texts) -> None:
+def _start_job(scratch: Path, options: list[str], environment: TextsByName) -> None:
     """Submit a baselining job of the little table to a JVM with these options, as a user would."""
     table = scratch / "table.csv"
     table.write_text(SAMPLE_TABLE, encoding="utf-8")

