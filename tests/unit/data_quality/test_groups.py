@@ -269,6 +269,30 @@ def test_a_column_that_changed_names_no_groups_of_its_own_rows(change):
     assert all(feature.outcome is not Outcome.CANNOT_TELL for feature in judge_features(findings.results))
 
 
+@pytest.mark.parametrize("is_scattered", [False, True])
+@pytest.mark.parametrize("kind", ["numbers that go on", "hexadecimal"])
+def test_new_names_of_groups_end_their_alarm_by_naming_the_column(kind, is_scattered):
+    """Each session has three rows, and later sessions have other names. A changed column without groups gets no such advice."""
+    random = np.random.default_rng(11)
+
+    def draw_sessions(first, count):
+        names = np.arange(first, first + count)
+        if kind == "hexadecimal":
+            names = np.array([random.bytes(8).hex() for _ in range(count)])
+        rows = pd.DataFrame({"session": np.repeat(names, 3), "clicks": random.poisson(3, 3 * count)})
+        return rows.sample(frac=1, random_state=1) if is_scattered else rows
+
+    rows = draw_sessions(0, 2_000)
+    window = draw_sessions(2_000, 700)
+    findings = run_monitoring(window, MONITOR, run_baseline(rows, MONITOR, engine="local"), engine="local")
+    advised = [hint for hint in findings.hints if "--group-column session" in hint.description]
+    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="session"))
+
+    assert len(advised) == len(findings.violations.violations)
+    assert advised or (kind, is_scattered) == ("hexadecimal", False)  # always new, as the rows follow each other
+    assert violated(run_baseline(rows, monitor, engine="local"), window, monitor) == set()
+
+
 # Columns whose values are shared by the rows of a visit (neighbours) or of a customer (scattered)
 
 

@@ -191,8 +191,11 @@ class FeatureComparison:
     @property
     def has_new_numbers(self) -> bool:
         """Whether the feature's numbers always move on, as counters do: their range and one number's share aren't judged."""
+        if self.baseline_feature.constraints.always_new or self.new_values_reason == GO_ON:
+            return True
+        # Constraints of the service don't say it
         is_new = self.baseline_profile is not None and explain_always_new(self.baseline_profile) is not None
-        return is_new or self.baseline_feature.has_rising_keys or self.new_values_reason == GO_ON
+        return is_new or self.baseline_feature.has_rising_keys
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:

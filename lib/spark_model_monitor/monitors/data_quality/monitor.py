@@ -183,12 +183,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.comparison is not None:
             profile = self.comparison.current_profile
         _, all_hints = self._user_rules
-        # A column that has changed can't show which rows belong together
         changed_features = {check_result.feature for check_result in self.results if check_result.is_violation}
-        for hint in collect_hints(ObservedData(profile, self.sample.layout, self.comparison)):
-            if hint.hint != "group_column" or not changed_features.intersection(hint.features):
-                all_hints = [*all_hints, hint]
-        return tuple(all_hints)
+        observed = ObservedData(profile, self.sample.layout, self.comparison, changed_features)
+        return (*all_hints, *collect_hints(observed))
 
     def write_sentences(self, results: Results, /, *, hide_values: bool = False) -> Results:
         if self.baseline is None:

@@ -229,7 +229,7 @@ def encode_block_variation(variation: Variation) -> dict[str, bytes]:
         for name in FIELDS:
             rows[name] += statistics[name].tolist()
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
-    # The member is absent if the blocks aren't ordered by time, as in files of earlier releases
+    # The member is absent if the blocks aren't ordered by time
     if variation.is_ordered_by_time:
         metadata["by_time"] = "true"
     return {PARTS: encode_statistics_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}

@@ -13,7 +13,7 @@ Source: M16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from spark_model_monitor.documents.page import list_names
@@ -30,11 +30,15 @@ MIN_VALUES = 5  # a column with fewer values gets no hint
 
 @value_class(slots=False)
 class ObservedData:
-    """What a run knows of its data. comparison: the comparison with a baseline; None without a baseline."""
+    """What a run knows of its data.
+
+    comparison: the comparison with a baseline; None without a baseline. changed_features: those with a violation.
+    """
 
     profile: Profile
     layout: ColumnLayout
     comparison: WindowComparison | None = None
+    changed_features: Collection[str | None] = ()
 
     def is_text_in_baseline(self, feature: FeatureProfile) -> bool:
         """Whether it is a text in the baseline, whose own run has reported what is odd about it."""

@@ -9,6 +9,7 @@ from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import MAX_CHANCE
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import count_group_names, estimate_new_values
 from spark_model_monitor.monitors.data_quality.hints import (
     MIN_VALUES,
     HintSentences,
@@ -229,7 +230,34 @@ def group_column(data: ObservedData) -> HintSentences:
     name = None
     if data.comparison is not None:
         name = data.comparison.design_effects.group_column
-    if name is None:
+    # A column that has changed can't show which rows belong together
+    if name is None or name in data.changed_features:
         return
     reason = f"rows with the same {name!r} are alike and lie scattered over the window"
     yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"
+
+
+@register_hint("names_of_groups")
+def names_of_groups(data: ObservedData) -> HintSentences:
+    """A column has changed by new values that have several rows each, as numbers of sessions have; and nobody named groups.
+
+    Source: D4.23.
+    """
+    if data.comparison is None or data.comparison.monitoring.group_column is not None:
+        return
+    for feature in data.compared_features:
+        baseline = feature.baseline_profile
+        current = feature.current_profile
+        if baseline is None or feature.name not in data.changed_features or not count_group_names(baseline, current):
+            continue
+        if 2 * estimate_new_values(baseline, current) >= 1 and not _reach_back(baseline, current):
+            finding = f"most values of {feature.name!r} are new, and each has several rows"
+            advice = f"if they name sessions or users, make the baseline with --group-column {feature.name}"
+            yield (feature.name,), f"{finding}: {advice}"
+
+
+def _reach_back(baseline: FeatureProfile, current: FeatureProfile) -> bool:
+    """Whether not all numbers are above the baseline's, as those in another unit seldom are."""
+    if baseline.moments is None or current.moments is None:
+        return False
+    return current.moments.minimum <= baseline.moments.maximum
