@@ -33,8 +33,7 @@ def account(dataset):
         RowSource(
             dataset.table,
             dataset.names,
-            reason=dataset.reason,
-            cells=dataset.cells,
+            counts_cells=dataset.record_cells is not None,
             max_partition_count=1,
         ),
         ScanPlan(rows=RowPlan(reasons=len(Refusal))),

@@ -37,7 +37,6 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
-            reason=dataset.reason,
             max_partition_count=2,
         ),
         ScanPlan(rows=RowPlan(reasons=len(Refusal))),

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Batches, Broadcast, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.arrays import drop_rejected, read_reasons
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
-from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, drop_rejected, read_reasons
 from spark_model_monitor.errors import BadInput, UnansweredRows
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
@@ -122,12 +121,10 @@ class PreparedModel:
 class PredictionTask:
     """Adds the model's predictions to the rows of a partition. Refused rows get none; the model doesn't get them.
 
-    cells: as in `reject_records`.
     schema: with the new column, which is at this position.
     """
 
     prepared: PreparedModel
-    cells: str | None
     label_rule: LabelRule
     schema: pa.Schema
     position: int
@@ -139,7 +136,7 @@ class PredictionTask:
         if self.prepared.model.labels:
             convert = _convert_model_labels
         for batch in batches:
-            is_accepted = read_reasons(batch, REASON) == 0
+            is_accepted = read_reasons(batch) == 0
             is_unanswered = np.zeros(batch.num_rows, bool)
             predictions = pa.nulls(batch.num_rows, field.type)
             if is_accepted.any():
@@ -150,7 +147,7 @@ class PredictionTask:
                 else:
                     predictions = pc.replace_with_mask(predictions, is_accepted, convert(answers, field.type))
             rows = batch.add_column(self.position, field, predictions)
-            yield reject_records(rows, is_unanswered, Refusal.IN_UNANSWERED_BATCH, self.cells, self.schema)
+            yield reject_records(rows, is_unanswered, Refusal.IN_UNANSWERED_BATCH, self.schema)
 
 
 @contextmanager
@@ -184,14 +181,14 @@ def with_predictions(
     position = len(dataset.names)
     # The original columns, the prediction after them, and the engine's columns
     columns = dataset.feature_columns
-    columns += [name for name in (dataset.reason, dataset.cells) if name is not None]
+    columns += [name for name in (REASON, CELLS) if name in dataset.table.columns]
     table = dataset.table.select_columns(columns, columns)
     fields = list(table.schema)
     label_type = fields[dataset.names.index(label)].type
     prediction = pa.field(f"c{position}", label_rule.find_type(label_type, returns_labels=model.returns_labels))
     schema = add_reason_field(pa.schema([*fields[:position], prediction, *fields[position:]]))
     with prepare_model(dataset, features, model) as prepared:
-        task = PredictionTask(prepared, dataset.cells, label_rule, schema, position)
+        task = PredictionTask(prepared, label_rule, schema, position)
         # The rows are kept while they are in use
         rows = table.map_batches(task, schema).persist()
         try:
@@ -202,7 +199,7 @@ def with_predictions(
 
 def _measure_texts(dataset: Dataset) -> dict[str, float]:
     """The share of each feature's cells that are texts and no numbers. One pass."""
-    task = partial(_count_texts, len(dataset.names), dataset.reason)
+    task = partial(_count_texts, len(dataset.names))
     batches = dataset.table.map_batches(task, COUNTS_SCHEMA).batches()
     counts = [row for batch in batches for row in batch.column(0).to_pylist()]
     rows, *texts = np.sum([[0] * (len(dataset.names) + 1), *counts], axis=0)
@@ -212,10 +209,10 @@ def _measure_texts(dataset: Dataset) -> dict[str, float]:
 COUNTS_SCHEMA = pa.schema([("counts", pa.list_(pa.int64()))])
 
 
-def _count_texts(features: int, reason: str | None, batches: Batches) -> Batches:
+def _count_texts(features: int, batches: Batches) -> Batches:
     """Yield the number of rows of each batch, and of the texts in each column that aren't numbers."""
     for batch in batches:
-        accepted = drop_rejected(batch, reason)
+        accepted = drop_rejected(batch)
         counts = [
             accepted.num_rows,
             *((~flag_numbers(simplify_type(column))).sum() for column in accepted.columns[:features]),
@@ -226,25 +223,24 @@ def _count_texts(features: int, reason: str | None, batches: Batches) -> Batches
 def reject_unanswered(model: PreparedModel, dataset: Dataset) -> Dataset:
     """The data set in which records without an answer of the model are refused; the model is called when rows are read."""
     table = dataset.table_with_lines
-    task = AnswerTask(model, dataset.cells, add_reason_field(table.schema))
+    task = AnswerTask(model, add_reason_field(table.schema))
     return replace(dataset, rows=table.map_batches(task, task.schema), refusable=True)
 
 
 @value_class
 class AnswerTask:
-    """Refuses records for which the model has no finite answer. cells: as in `reject_records`.
+    """Refuses records for which the model has no finite answer.
 
     If many rows have no answer, the fault is in the model: then its exception for all rows is raised.
     """
 
     prepared: PreparedModel
-    cells: str | None
     schema: pa.Schema
 
     def __call__(self, batches: Batches) -> Batches:
         caller = self.prepared.create_caller()
         for batch in batches:
-            is_accepted = read_reasons(batch, REASON) == 0
+            is_accepted = read_reasons(batch) == 0
             rows = batch.filter(pa.array(is_accepted))
             is_unanswered = np.zeros(batch.num_rows, bool)
             if rows.num_rows:
@@ -252,7 +248,7 @@ class AnswerTask:
             # With so many, the model is at fault, not the records; asking again raises its error
             if is_unanswered.sum() > max(MAX_REFUSED_ROWS, rows.num_rows * MAX_REFUSED_SHARE):
                 self.prepared.ask_model(caller, rows)
-            yield reject_records(batch, is_unanswered, Refusal.UNANSWERED, self.cells, self.schema)
+            yield reject_records(batch, is_unanswered, Refusal.UNANSWERED, self.schema)
 
     def _find_unanswered(self, caller: ModelCaller, rows: pa.RecordBatch) -> Flags:
         try:

@@ -7,6 +7,7 @@ import pyspark.sql.functions as F
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.monitors.bias import flip_test as flips
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.monitors.bias.flip_test import KeyFilter, SensitiveGroup, flip_test
@@ -31,12 +32,12 @@ def group(value, features=("a", "b", "c")):
     return SensitiveGroup(KeyFilter(ValuedColumn("facet"), (str(value),)), features, size, ROWS - size)
 
 
-def count_flips(frame, *groups, rows=ROWS, untyped=False, reason=None):
+def count_flips(frame, *groups, rows=ROWS, untyped=False):
     names = ("a", "b", "c", "facet", "p")
     facet = ValuedColumn("facet")
     label = ValuedColumn("p")
     plan = ContingencyPlan((facet,), label, label, untyped_texts=untyped, flip_rows=rows)
-    return flip_test(SparkPartitions(frame), names, plan, KeyFilter(label, ("1",)), groups, reason=reason)
+    return flip_test(SparkPartitions(frame), names, plan, KeyFilter(label, ("1",)), groups)
 
 
 def expected(value, features=(0, 1, 2)):
@@ -91,10 +92,10 @@ def test_what_is_no_number_is_reported(frame, cell, fault):
 
 
 def test_refused_rows_are_not_looked_at(frame):
-    refused = frame.select("*", F.when(F.col("c3") == 2, 1).otherwise(0).alias("reason"))
+    refused = frame.select("*", F.when(F.col("c3") == 2, 1).otherwise(0).alias(REASON))
     with_text = refused.withColumn("c1", F.when(F.col("c3") == 2, "x").otherwise(F.col("c1").cast("string")))
 
-    [flip_test] = count_flips(with_text, group(0), untyped=True, reason="reason")
+    [flip_test] = count_flips(with_text, group(0), untyped=True)
 
     assert flip_test.neighbours == int((FACET == 1).sum())
 

@@ -21,6 +21,7 @@ from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS
 from spark_model_monitor.data.profiling.scan import ASSUMED_PARTITIONS, RowSource, choose_adder_count, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
 from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
 
@@ -129,11 +130,11 @@ def without_whole_rows(profile):
 
 def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spark):
     rows = [(1, 0.5, "a", 0), (5, None, "b", 0), (9, 1.5, "c", 1), (None, 2.5, "d", 0)]
-    frame = spark.createDataFrame(rows, "c0 int, c1 double, c2 string, reason int").repartition(2)
+    frame = spark.createDataFrame(rows, f"c0 int, c1 double, c2 string, {REASON} int").repartition(2)
     above = {"above 3": F.col("c0") > 3}
 
     names = ["age", "share", "plan"]
-    source = RowSource(SparkPartitions(frame), names, reason="reason", predicates=above, column_groups=3)
+    source = RowSource(SparkPartitions(frame), names, predicates=above, column_groups=3)
     scan_findings = scan(source, ScanPlan(rows=RowPlan(reasons=1)))
 
     assert (scan_findings.rows.kept, scan_findings.rows.refused, scan_findings.matches) == (3, (1,), {"above 3": 1})

@@ -38,8 +38,7 @@ def scan_features(dataset, **options):
         RowSource(
             dataset.lines.raw if options else dataset.table,
             dataset.names,
-            reason=dataset.reason,
-            cells=dataset.cells,
+            counts_cells=dataset.record_cells is not None,
             max_partition_count=4,
             **options,
         ),

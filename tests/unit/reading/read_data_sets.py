@@ -30,8 +30,7 @@ def read_account(dataset):
         RowSource(
             dataset.table,
             dataset.names,
-            reason=dataset.reason,
-            cells=dataset.cells,
+            counts_cells=dataset.record_cells is not None,
             max_partition_count=dataset.max_partition_count,
         ),
         ScanPlan(rows=RowPlan(reasons=dataset.refusable * len(Refusal))),

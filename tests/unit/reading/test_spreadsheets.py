@@ -22,6 +22,7 @@ from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
 from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.errors import BadInput
 
 TEXTS = st.text(st.sampled_from('aZé ;,."€'), max_size=6).filter(lambda text: text.strip() and not text.isdigit())
@@ -156,6 +157,6 @@ def test_any_separator_can_be_stated(tmp_path, separator):
 
     with read_data(str(tmp_path / "data"), text, engine="local") as data:
         [batch] = data.table.batches()
-        accepted_rows = [row for row in batch.to_pylist() if not row[data.reason]]
+        accepted_rows = [row for row in batch.to_pylist() if not row[REASON]]
 
     assert [(row["c0"], row["c1"]) for row in accepted_rows] == [("1.5", f"x{separator}y"), ("2.5", "1,2,3")]

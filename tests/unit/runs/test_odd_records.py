@@ -188,7 +188,7 @@ def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
     )
     bad = np.array([False, True, False, True, False, False, True])
 
-    rejected = reject_records(batch, bad, Refusal.STRAY, CELLS, batch.schema)
+    rejected = reject_records(batch, bad, Refusal.STRAY, batch.schema)
 
     assert rejected.to_pydict() == {"c0": ["a", "d", "e", "f"], REASON: [47, 5, 0, 47], CELLS: [0, 0, 1, 0]}
 
@@ -196,7 +196,7 @@ def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
 def test_rows_that_nobody_could_refuse_get_a_reason():
     batch = pa.RecordBatch.from_pydict({"c0": [1, 2]})
 
-    rejected = reject_records(batch, np.array([False, True]), Refusal.STRAY, None, add_reason_field(batch.schema))
+    rejected = reject_records(batch, np.array([False, True]), Refusal.STRAY, add_reason_field(batch.schema))
 
     assert rejected.to_pydict() == {"c0": [1, 2], REASON: [0, 47]}
 

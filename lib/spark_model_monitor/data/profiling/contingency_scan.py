@@ -1,28 +1,31 @@
-"""Counts rows by kind, over all facets, labels, predictions, groups and segments, in one pass over Arrow batches."""
+"""Counts rows by kind, over all facets, labels, predictions, groups and segments, in one pass over Arrow batches; and refuses
+records with stray cells.
+"""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number, replace_nan
 from spark_model_monitor.data.engine.engine_protocol import Batches, Partitions
 from spark_model_monitor.data.engine.local_engine import iterate_batches
-from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
+from spark_model_monitor.data.profiling.contingency_cells import (
+    TypedCells,
+    assign_blocks,
+    classify_cells,
+    compute_keys,
+    find_segments,
+)
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
-from spark_model_monitor.data.records.refusals import REASON, Refusal
-from spark_model_monitor.documents.json_text import NAN_TEXTS
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, drop_rejected, read_reasons
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
@@ -31,32 +34,24 @@ from spark_model_monitor.statistics.states.contingency import (
     PREDICTION,
     Cell,
     CellKind,
-    CellMatch,
     ColumnMetadata,
     Contingency,
     Key,
     number_keys,
 )
 from spark_model_monitor.statistics.states.contingency_plan import (
-    FALSEHOODS,
-    TRUTHS,
     ContingencyPlan,
-    Interval,
-    Scalar,
-    Segmentation,
     ValuedColumn,
-    make_exact,
-    parse_number,
 )
-from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, WINDOW_RUN_ROWS, build_first_runs
-from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
 
 MATCH_BITS = 3  # bits for a cell's relation to the configured values
+MATCH_MASK = (1 << MATCH_BITS) - 1
+KIND_MASK = (1 << COLUMN_BITS - MATCH_BITS) - 1
 COLUMNS_PER_NUMBER = 10  # columns whose codes share one integer, with 60 bits
 
 # Names of the columns of counted rows; those in braces end with the index of a column of the data
@@ -77,11 +72,6 @@ CELL_KINDS = {int(kind): kind for kind in CellKind}
 
 log = logging.getLogger(__name__)
 
-# Texts of numbers that Python's float accepts, without words and underscores
-BLANK = r"[ \t\n\x0b\f\r]*"
-INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
-NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-
 MAX_STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
@@ -91,38 +81,26 @@ MAX_ROW_KINDS = 1_000_000
 """The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
 
 
-def count_rows(
-    rows: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    *,
-    reason: str | None = None,
-    reasons: int = 0,
-    cells: str | None = None,
-) -> tuple[Contingency, RowCounts]:
-    """The number of rows of each kind, and the counts of all rows. One Spark job.
-
-    names: names of the first columns, by position. reason, reasons, cells: see `profiling.scan`.
+def count_rows(rows: Partitions, names: Sequence[str], plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
+    """The number of rows of each kind, and the counts of all rows. One Spark job. names: of the first columns, by position.
 
     Raises BadInput if there are too many kinds of rows.
     """
     start_time = time.monotonic()
     # The limit is one more than allowed: an engine can stop there, and the result shows that there are too many
-    row_kinds = rows.engine.find_implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    row_kinds = rows.engine.find_implementation(count_kinds)(rows, names, plan, MAX_ROW_KINDS + 1)
     if len(row_kinds) > MAX_ROW_KINDS:
         raise BadInput(_describe_excess(plan))
-    row_counts = build_row_counts(row_kinds, reasons)
+    row_counts = build_row_counts(row_kinds, len(Refusal) if REASON in rows.columns else 0)
     accepted = [row for row in row_kinds if row[REFUSED_COLUMN] == 0]
     state = build_contingency(accepted, plan)
     log.info(f"counted {row_counts.kept:,} rows by {len(accepted):,} kinds, {time.monotonic() - start_time:.1f} s")
     return state, row_counts
 
 
-def count_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[RowKind]:
+def count_kinds(rows: Partitions, names: Sequence[str], plan: ContingencyPlan, limit: int) -> list[RowKind]:
     """Each kind of rows with its number of rows. limit: number of kinds at which an engine may stop."""
-    batches = rows.map_batches(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    batches = rows.map_batches(CountTask(plan, tuple(names)), pa.schema([])).batches()
     if not batches:
         return []
     row_kinds: list[RowKind] = sum_rows(pa.Table.from_batches(batches)).to_pylist()
@@ -147,14 +125,10 @@ class CountTask:
     """Counts the rows of a partition by kind.
 
     names: the names of the features.
-    reason: the column with the reasons for refusing rows; None without such a column.
-    cells: the column with the number of cells of records; None without such a column.
     """
 
     plan: ContingencyPlan
     names: tuple[str, ...]
-    reason: str | None
-    cells: str | None
 
     def __call__(self, batches: Batches) -> Batches:
         """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
@@ -166,8 +140,7 @@ class CountTask:
         """The columns by which the rows of a batch are grouped, and the numbers whose extremes are computed."""
         plan = self.plan
         cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
-        zeros = pa.array(np.zeros(batch.num_rows, np.int32))
-        refused = batch.column(self.reason) if self.reason else zeros
+        refused = pa.array(read_reasons(batch))
         # For each column: the kind of the cell and its relation to the configured values, in a few bits
         codes = []
         for column in plan.valued:
@@ -201,7 +174,9 @@ class CountTask:
         is_accepted = pc.equal(refused, 0)
         columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
         columns[REFUSED_COLUMN] = refused
-        columns[WIDTH_COLUMN] = batch.column(self.cells) if self.cells else zeros
+        columns[WIDTH_COLUMN] = pa.repeat(0, batch.num_rows)
+        if CELLS in batch.schema.names:
+            columns[WIDTH_COLUMN] = batch.column(CELLS)
         columns[ROWS_COLUMN] = pa.array(np.ones(batch.num_rows, np.int64))
         return pa.table(columns)
 
@@ -228,163 +203,6 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     sums = rows.group_by(keys).aggregate(list(aggregated.items()))
     columns = [*keys, *(f"{name}_{aggregation}" for name, aggregation in aggregated.items())]
     return sums.select(columns).rename_columns([*keys, *aggregated])
-
-
-TEXT_KINDS = (None, CellKind.TEXT, CellKind.OTHER)
-"""Declared kinds of columns whose values may be identified by their text; numbers and booleans never are."""
-
-
-@value_class(slots=False)
-class TypedCells:
-    """A column's cells, in the same form as `TypedColumn` for Spark's columns.
-
-    kind: the `CellKind` of each cell.
-    number: the number of each cell; None if the column has no numbers.
-    has_number: flags of the cells that are numbers.
-    source: the cells whose texts are used.
-    declared: the kind that follows from the column's type; None for texts that may look like other kinds.
-    """
-
-    kind: Integers
-    number: Doubles | Integers | None
-    has_number: Flags
-    source: pa.Array
-    declared: CellKind | None
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @cached_property
-    def text(self) -> pa.StringArray:
-        """The cells as texts; null if missing."""
-        return format_texts(self.source)
-
-
-def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
-    """The cells with their kinds: by the column's type or, for untyped texts, by the form of each text."""
-    if is_number(values.type):
-        decimal = pa.types.is_decimal(values.type)
-        integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
-        numbers = convert_decimals(replace_nan(values))
-        # The text of an integral decimal is 7, but the text of its double would be 7.0
-        source = values if integral else numbers
-        return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
-    if pa.types.is_boolean(values.type):
-        return _build_number_cells(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
-    if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
-        return _parse_text_cells(values, untyped=untyped_texts)
-    return _build_other_cells(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
-
-
-def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
-    present = ~are_missing(values)
-    wide_values = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
-    numbers = pc.fill_null(wide_values, 0).to_numpy(zero_copy_only=False)
-    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
-
-
-def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
-    present = ~are_missing(texts)
-    has_no_number = np.zeros(len(texts), bool)
-    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, has_no_number, texts, kind)
-
-
-def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
-    """The cells of texts. Each distinct text is examined once."""
-    # pandas writes NaN for missing numbers
-    if untyped:
-        texts = pc.if_else(pc.is_in(texts, pa.array(NAN_TEXTS)), None, texts)
-    encoded = texts.dictionary_encode()
-    kinds_and_numbers = [_parse_text(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
-    # The last entry is for missing cells
-    kinds = np.array([*(int(kind) for kind, _ in kinds_and_numbers), int(CellKind.MISSING)], np.int64)
-    numbers = np.array([*(np.nan if number is None else number for _, number in kinds_and_numbers), np.nan], np.float64)
-    codes = pc.fill_null(encoded.indices, len(kinds_and_numbers)).to_numpy(zero_copy_only=False)
-    has_number = ~np.isnan(numbers[codes])
-    return TypedCells(
-        kinds[codes], np.nan_to_num(numbers[codes], posinf=np.inf, neginf=-np.inf), has_number, texts, None
-    )
-
-
-def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
-    if NUMBER.fullmatch(text) and np.isfinite(float(text)):
-        is_integer = INTEGER.fullmatch(text) is not None
-        if untyped:
-            return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
-        if is_integer:
-            return CellKind.INTEGER_TEXT, float(text)
-    elif untyped and text in TRUTHS + FALSEHOODS:
-        return CellKind.BOOLEAN, float(text in TRUTHS)
-    return CellKind.TEXT, None
-
-
-def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
-    """The key of each cell: its relations to the configured values or, without configured values, its text."""
-    if not column.values:
-        # In a column that isn't used by value, each fraction would get its own key
-        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
-            return pa.nulls(len(cells), pa.string())
-        return cells.text
-    # The key is a sum of flags, because a cell can equal a value as a text and as a number
-    cell_match = np.zeros(len(cells), np.int64)
-    if cells.declared in TEXT_KINDS:
-        cell_match += CellMatch.SAME_TEXT * _match_texts(cells.text, column.texts)
-    if cells.number is not None:
-        cell_match += CellMatch.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
-        if column.threshold is not None:
-            cell_match += CellMatch.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
-    return pa.array(cell_match)
-
-
-def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
-    assert cells.number is not None
-    truths = np.isin(cells.number, [float(truth) for truth in column.truths])
-    numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
-    # `true` doesn't equal 1: a boolean equals only configured booleans
-    boolean = cells.kind == CellKind.BOOLEAN
-    return np.asarray((boolean & truths) | (~boolean & numbers))
-
-
-def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
-    """The index of each cell's first segment; the number of segments for cells in no segment. For segments by value: its text."""
-    if not segmentation.segments:
-        return cells.text
-    segment_index = np.full(len(cells), len(segmentation.segments))
-    # Assigned in reverse order, so that the first of overlapping segments wins
-    for number in reversed(range(len(segmentation.segments))):
-        for member in segmentation.segments[number]:
-            segment_index[_is_within(cells, member)] = number
-    return pa.array(segment_index)
-
-
-def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
-    if isinstance(member, Interval):
-        if cells.number is None:
-            return np.zeros(len(cells), bool)
-        above = cells.number > member.low
-        if member.with_low:
-            above = cells.number >= member.low
-        below = cells.number < member.high
-        if member.with_high:
-            below = cells.number <= member.high
-        return above & below & cells.has_number
-    is_same = _match_texts(cells.text, [str(member)])
-    number = parse_number(member)
-    if number is not None and cells.number is not None:
-        is_same = is_same | ((cells.number == number) & cells.has_number)
-    return is_same
-
-
-def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
-    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
-
-
-def assign_blocks(names: pa.StringArray) -> pa.Array:
-    """The block of each row by the name of its group; null without a group. Source: B5.4."""
-    has_name = ~are_missing(names)
-    blocks = np.zeros(len(names), np.int64)
-    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
-    return pa.array(blocks, mask=~has_name)
 
 
 def build_row_counts(row_kinds: Sequence[RowKind], reasons: int) -> RowCounts:
@@ -441,14 +259,14 @@ class _ColumnMetadataBuilder:
     def key(self, row: RowKind) -> Key:
         """The row's key in this column; if there are configured values, the key of a missing cell is 0."""
         if self._column.values:
-            return int(row[self._code] >> self._shift & ((1 << MATCH_BITS) - 1))
+            return int(row[self._code] >> self._shift & MATCH_MASK)
         text: str | None = row[self._text]
         return text
 
     def add_row(self, row: RowKind) -> Key:
         """The row's key in this column; also adds the cell to the metadata."""
         # Of the column's bits in the number, the upper bits are the kind, and the lower bits the relation to values
-        kind = CELL_KINDS[row[self._code] >> self._shift + MATCH_BITS & ((1 << COLUMN_BITS - MATCH_BITS) - 1)]
+        kind = CELL_KINDS[row[self._code] >> self._shift + MATCH_BITS & KIND_MASK]
         self._kinds[kind] += row[ROWS_COLUMN]
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
@@ -467,26 +285,25 @@ class _ColumnMetadataBuilder:
         is_integral = set(self._kinds) - {CellKind.MISSING} <= INTEGER_KINDS
         numbers = [int(number) if is_integral else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
-        # Texts of a column with configured values aren't counted
-        row_kinds = None
-        distinct = min(present, 1)
+        # Texts of a column with configured values aren't counted, so the number of distinct values has only bounds
+        at_least = min(present, 1)
+        at_most = None
         if not self._column.values:
-            row_kinds = distinct = len(self._texts)
-        extremes = (min(numbers, default=None), max(numbers, default=None))
-        return ColumnMetadata(dict(self._kinds), *extremes, distinct, row_kinds)
+            at_least = at_most = len(self._texts)
+        minimum = min(numbers, default=None)
+        maximum = max(numbers, default=None)
+        return ColumnMetadata(dict(self._kinds), minimum, maximum, at_least, at_most)
 
 
 def select_first_runs(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency
 ) -> tuple[RowRuns, ...]:
     """Runs of the first rows: for each facet, for the label and for the prediction, the index of each row's key among all keys.
 
     One Spark job, which reads only these rows. Source: B5.4.
     """
     # The kinds of the first rows
-    first_rows = rows.engine.find_implementation(read_first_kinds)(
-        rows, names, plan, reason, WINDOW_RUN_ROWS * MAX_RUNS
-    )
+    first_rows = rows.engine.find_implementation(read_first_kinds)(rows, names, plan, WINDOW_RUN_ROWS * MAX_RUNS)
     # The keys of these rows, as positions among all keys of their column; missing cells count as cells without a value
     builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
@@ -503,14 +320,12 @@ def select_first_runs(
     return tuple(map(build_first_runs, numbers))
 
 
-def read_first_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[RowKind]:
+def read_first_kinds(rows: Partitions, names: Sequence[str], plan: ContingencyPlan, limit: int) -> list[RowKind]:
     """The kinds of the first `limit` accepted rows, in the rows' order."""
-    task = CountTask(plan, tuple(names), reason, None)
+    task = CountTask(plan, tuple(names))
     kinds = list[RowKind]()
     for batch in iterate_batches(rows):
-        accepted = drop_rejected(batch, reason)
+        accepted = drop_rejected(batch)
         if accepted.num_rows:
             kinds += task.build_group_columns(accepted.slice(0, limit - len(kinds))).to_pylist()
         if len(kinds) >= limit:
@@ -554,11 +369,11 @@ class RejectStrayCells:
             has_stray = np.zeros(batch.num_rows, bool)
             for name, kinds in self.stray_kinds.items():
                 has_stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
-            yield reject_records(batch, has_stray, Refusal.STRAY, self.count.cells, self.schema)
+            yield reject_records(batch, has_stray, Refusal.STRAY, self.schema)
 
 
 def reject_strays(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency
 ) -> Partitions | None:
     """The rows, with records refused that have a stray cell; None if there is no stray cell. rows: with their lines, if any."""
     stray_kinds: dict[str, frozenset[CellKind]] = {}
@@ -568,4 +383,4 @@ def reject_strays(
     if not stray_kinds:
         return None
     schema = add_reason_field(rows.schema)
-    return rows.map_batches(RejectStrayCells(CountTask(plan, tuple(names), REASON, cells), stray_kinds, schema), schema)
+    return rows.map_batches(RejectStrayCells(CountTask(plan, tuple(names)), stray_kinds, schema), schema)

@@ -26,11 +26,9 @@ from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
 from spark_model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, build_gatherers
 from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunSampler
 from spark_model_monitor.data.profiling.scan_plan import (
-    CELLS,
     FEATURE_OF_ROWS,
     HASH,
     PREDICATE,
-    REASON,
     TEXT_TYPES,
     TIME,
     UNCUT_TEXT,
@@ -43,6 +41,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
 )
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.data.records.locations import select_file_columns
+from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.statistics import Hashes
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
@@ -295,15 +294,11 @@ def plan_typed_columns(
     return tuple(plans)
 
 
-def prepare_batches(plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches) -> Batches:
+def prepare_batches(plan: ScanPlan, batches: Batches) -> Batches:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:
         # The columns about the rows stay unchanged; each other column gets the form that its gatherer needs
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        if reason:
-            columns[REASON] = columns.pop(reason)
-        if cells:
-            columns[CELLS] = columns.pop(cells)
         if plan.file_order is not None:
             columns |= select_file_columns(batch)
         for column in plan.columns:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Task
 from spark_model_monitor.data.profiling.scan_plan import make_keys
-from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.data.records.refusals import REASON, drop_rejected
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import FLAGS
@@ -190,7 +190,7 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
     """
     columns = dataset.feature_columns
     schema = pa.schema([(PARTITION, pa.int32()), ("row", pa.int64()), *((name, pa.string()) for name in columns)])
-    task = partial(_read_sampled_texts, HashedRowSampler(min(1.0, max_rows / max(rows, 1))), dataset.reason, schema)
+    task = partial(_read_sampled_texts, HashedRowSampler(min(1.0, max_rows / max(rows, 1))), schema)
     table = _read_rows(dataset, columns, task, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
     return table.select(columns).rename_columns(list(dataset.names))
 
@@ -200,14 +200,14 @@ def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Sc
     data.
     """
     # Raw lines have no column with reasons
-    if dataset.reason in dataset.table.columns:
-        names = [*names, dataset.reason]
+    if REASON in dataset.table.columns:
+        names = [*names, REASON]
     rows = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema)
     return pa.Table.from_batches(rows.batches(), schema)
 
 
-def _read_sampled_texts(sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches) -> Batches:
-    for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
+def _read_sampled_texts(sampler: HashedRowSampler, schema: pa.Schema, batches: Batches) -> Batches:
+    for accepted, rows, positions in _iterate_accepted_rows(batches):
         is_chosen = pa.array(sampler.choose(positions))
         chosen_rows = accepted.filter(is_chosen)
         cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
@@ -215,11 +215,11 @@ def _read_sampled_texts(sampler: HashedRowSampler, reason: str | None, schema: p
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
 
-def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
+def _iterate_accepted_rows(batches: Batches) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
     """For each batch of a partition: its accepted rows, their numbers in the partition, and their positions in the data."""
     row_count = 0
     for batch in batches:
-        accepted = drop_rejected(batch, reason)
+        accepted = drop_rejected(batch)
         rows: Integers = np.arange(row_count, row_count + accepted.num_rows, dtype=np.int64)
         row_count += accepted.num_rows
         if accepted.num_rows:
@@ -269,21 +269,20 @@ def _read_chosen_rows(
     if has_files and (dataset.tells_times or dataset.record_cells is not None):
         names.append(LINE)
     names = list(dict.fromkeys(names))
-    task = partial(_choose_rows, tuple(columns), dataset.reason, sampler, dict(metadata_columns))
+    task = partial(_choose_rows, tuple(columns), sampler, dict(metadata_columns))
     order = [(name, "ascending") for name in ("file", "block", "partition", "row")]
     return _read_rows(dataset, names, task, SCHEMA).sort_by(order)
 
 
 def _choose_rows(
     columns: tuple[RowBinner, ...],
-    reason: str | None,
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
     batches: Batches,
 ) -> Batches:
     """The chosen rows of a partition."""
     chosen_before = [0] * len(columns)
-    for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
+    for accepted, rows, positions in _iterate_accepted_rows(batches):
         # The bins of all rows are computed only if they decide which rows are chosen
         if isinstance(sampler, BinRowSampler):
             is_chosen = sampler.choose(_assign_bins(accepted, columns), chosen_before)
@@ -368,7 +367,7 @@ def read_rows_with_ids(
     """The ids that exist, in order of the rows, each with its row's cells. One pass. For users who may read the data."""
     features = dataset.feature_columns
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
-    task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
+    task = partial(_select_rows_with_ids, frozenset(ids), id_column, schema)
     names = [*features]
     if id_column is None and dataset.has_lines:
         names.append(LINE)
@@ -376,11 +375,9 @@ def read_rows_with_ids(
     return [(row["id"], tuple(row[name] for name in features)) for row in rows]
 
 
-def _select_rows_with_ids(
-    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Batches
-) -> Batches:
+def _select_rows_with_ids(ids: frozenset[str], position: int | None, schema: pa.Schema, batches: Batches) -> Batches:
     for batch in batches:
-        accepted = drop_rejected(batch, reason)
+        accepted = drop_rejected(batch)
         # The id of a row is in a column or in its record
         if position is not None:
             row_ids = format_texts(accepted.column(f"c{position}"))

@@ -28,6 +28,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
     ScanPlan,
 )
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
+from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -86,13 +87,12 @@ class RowSource:
     """The rows of a scan, or the lines with the rows, and facts about them."""
 
     data: Partitions
-    """The columns of the features first, then columns about the rows."""
+    """The columns of the features first, then columns about the rows, such as REASON: 0 for accepted rows, otherwise a number
+    from 1 to the plan's `reasons`."""
     names: Sequence[str]
     """The feature names, by position."""
-    reason: str | None = None
-    """An integer column: 0 for accepted rows, otherwise a number from 1 to the plan's `reasons`."""
-    cells: str | None = None
-    """An integer column whose values above 0 are counted (`RowCounts.widths`)."""
+    counts_cells: bool = False
+    """Whether the values of the column CELLS that are above 0 are counted (`RowCounts.widths`)."""
     predicates: Mapping[str, Any] = field(default_factory=dict)
     """By name: boolean columns whose true rows are counted; empty if lines are decoded."""
     max_partition_count: int | None = None
@@ -101,7 +101,7 @@ class RowSource:
     """Number of groups in which the columns are read, each with its own tasks. The source is read once per group, so it
     should be column-oriented files."""
     decode: Decode | None = None
-    """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
+    """Makes the features, REASON and CELLS from lines on the executors; None if they are columns."""
 
 
 def scan(source: RowSource, requested: ScanPlan = PROFILE_PLAN, counted: frozenset[str] = frozenset()) -> Scan:
@@ -160,7 +160,7 @@ def build_plans(
     plan = replace(
         requested,
         frequency_limit=choose_frequency_limit(len(names)),
-        rows=replace(requested.rows, predicates=len(source.predicates), counts_cells=source.cells is not None),
+        rows=replace(requested.rows, predicates=len(source.predicates), counts_cells=source.counts_cells),
         all_columns=len(names),
     )
     # Lines are decoded by executors; typed columns are read directly, in groups if there are many
@@ -168,7 +168,7 @@ def build_plans(
         columns = plan_decoded_columns(names, counted)
         return [replace(plan, columns=columns)], partial(compute_row_states, source.data, source.decode)
     make_states = source.data.engine.find_implementation(prepare_typed_columns)
-    plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
+    plan_columns, states = make_states(source.data, source.predicates)
     # States over several columns need whole rows, so all columns are one group
     groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
     plans = [replace(plan, columns=plan_columns(names, counted, positions)) for positions in groups]
@@ -233,7 +233,7 @@ def split_columns(columns: int, groups: int) -> list[range]:
 
 
 def prepare_typed_columns(
-    table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
+    table: Partitions, predicates: Mapping[str, Any]
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """Two functions: the first makes the plans of typed columns, the second the states of a plan. predicates: empty, because they
     need SQL.
@@ -242,11 +242,11 @@ def prepare_typed_columns(
     def compute_states(plan: ScanPlan) -> States:
         # Only the columns that this group of features needs are read
         line = None if plan.rows.metadata is None else plan.rows.metadata.line
-        names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
+        names = {REASON, CELLS, *filter(None, (line,)), *(f"c{column.position}" for column in plan.columns)}
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}
         needed = cast("LocalPartitions", table).restrict_columns(names)
-        return compute_typed_states(needed, reason, cells, plan)
+        return compute_typed_states(needed, plan)
 
     return partial(plan_typed_columns, table.schema), compute_states
 
@@ -256,10 +256,10 @@ def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan
     return source.add_partition_number().states(partial(compute_partition_states, plan, decode))
 
 
-def compute_typed_states(source: Partitions, reason: str | None, cells: str | None, plan: ScanPlan) -> States:
+def compute_typed_states(source: Partitions, plan: ScanPlan) -> States:
     """The states that a plan requests, of rows with typed columns."""
-    return source.add_partition_number().states(partial(_prepare_and_compute, plan, reason, cells))
+    return source.add_partition_number().states(partial(_prepare_and_compute, plan))
 
 
-def _prepare_and_compute(plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches) -> Iterator[StateRow]:
-    return compute_partition_states(plan, None, prepare_batches(plan, reason, cells, batches))
+def _prepare_and_compute(plan: ScanPlan, batches: Batches) -> Iterator[StateRow]:
+    return compute_partition_states(plan, None, prepare_batches(plan, batches))

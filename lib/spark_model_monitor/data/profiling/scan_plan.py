@@ -27,8 +27,6 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
 
-REASON = "reason"
-CELLS = "cells"
 VALUE = "v"
 HASH = "h"
 LIST_COLUMN = "list_of_{}"

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
 from spark_model_monitor.data.profiling.rule_scan import ColumnCells, FormulaEvaluator, list_positions
-from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
+from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.data.records.refusals import REASON, drop_rejected
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics import Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
@@ -84,13 +85,13 @@ def count_values(
     positions = {position for request in requests for position in request.positions}
     positions |= {position for request in requests if request.where for position in list_positions(request.where)}
     names = [f"c{position}" for position in sorted(positions)]
-    if dataset.reason:
-        names.append(dataset.reason)
+    if REASON in dataset.table.columns:
+        names.append(REASON)
     table = dataset.table.select_columns(names, names)
     counts = [ValueCounts() for _ in requests]
     # The parts are chosen by hash, so all rows with a value are in the same part
     for part in range(part_count):
-        task = partial(hash_partition, tuple(requests), dataset.reason, part_count, part)
+        task = partial(hash_partition, tuple(requests), part_count, part)
         keys = pa.Table.from_batches(table.map_batches(task, SCHEMA).batches(), SCHEMA)
         for index in range(len(requests)):
             request_keys = keys.filter(pc.equal(keys["column"], index))
@@ -99,15 +100,11 @@ def count_values(
 
 
 def hash_partition(
-    requests: tuple[ValueCountRequest, ...],
-    reason: str | None,
-    part_count: int,
-    part: int,
-    batches: Iterable[pa.RecordBatch],
+    requests: tuple[ValueCountRequest, ...], part_count: int, part: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The keys that identify the present values of accepted rows, for one part of all values. Runs on executors."""
     for batch in batches:
-        accepted = drop_rejected(batch, reason)
+        accepted = drop_rejected(batch)
         for index, request in enumerate(requests):
             rows = accepted
             if request.where is not None:

@@ -87,7 +87,7 @@ class Dataset:
     separator: character between the cells of these lines.
     dropped_by_script: number of records that a script dropped.
     persisted: resources to release.
-    record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
+    record_cells: number of cells of a captured record, in the column CELLS; the scan counts records by it.
     reread: returns the same records, read with a different number of cells.
     metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
     tells_times: whether each accepted record has a time.
@@ -195,11 +195,6 @@ class Dataset:
         return [f"c{position}" for position in range(len(self.names))]
 
     @property
-    def reason(self) -> str | None:
-        """The column with the reasons for refusing a row, for a scan."""
-        return REASON if self.refusable else None
-
-    @property
     def is_frame(self) -> bool:
         """Whether the data is a user's frame of unknown origin and an unknown number of partitions."""
         return not self.listing.path and self.max_partition_count is None
@@ -209,13 +204,6 @@ class Dataset:
         """The lines that a scan may decode itself; None if the rows are not lines."""
         if isinstance(self.rows, DecodedLines):
             return self.rows
-        return None
-
-    @property
-    def cells(self) -> str | None:
-        """The column with a captured record's number of cells, for a scan; None for other data sets."""
-        if self.record_cells is not None:
-            return CELLS
         return None
 
     @property

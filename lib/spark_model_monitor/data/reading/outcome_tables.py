@@ -23,6 +23,7 @@ from spark_model_monitor.data.reading.data_reader import Data, read_data
 from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, require_group_column
 from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, DatasetFormat
 from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.outcome_payloads import parse_index
@@ -267,10 +268,10 @@ def outcomes(
         columns[f"{VALUE}{cut_column.position}"] = column
 
     # The scan needs only the outcomes; the quarantine and reports also need locations
-    raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
+    raw = prepare_outcomes(dataset.table, columns, [])
     with_lines = dataset.table_with_lines
     locations = [name for name in LOCATION_COLUMNS if name in with_lines.columns]
-    placed = prepare_outcomes(with_lines, columns, dataset.reason, locations)
+    placed = prepare_outcomes(with_lines, columns, locations)
     return replace(
         _build_dataset(dataset, raw, placed, decoder, metrics),
         record_cells=None,  # each row is a record
@@ -439,9 +440,7 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
-def prepare_outcomes(
-    table: Partitions, columns: Mapping[str, OutcomeColumn], reason: str | None, locations: Sequence[str]
-) -> Partitions:
+def prepare_outcomes(table: Partitions, columns: Mapping[str, OutcomeColumn], locations: Sequence[str]) -> Partitions:
     """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
 
     columns: by new name.
@@ -450,7 +449,7 @@ def prepare_outcomes(
         (name, _choose_type(table.schema.field(column.name).type, column.as_number)) for name, column in columns.items()
     ]
     # Refused rows keep their reason; rows without one get a column of zeros
-    reason_field = table.schema.field(reason) if reason else pa.field(REASON, pa.int32())
+    reason_field = add_reason_field(table.schema).field(REASON)
     schema = pa.schema([*types, reason_field, *map(table.schema.field, locations)])
     return table.map_batches(partial(_convert_columns, columns, schema), schema)
 

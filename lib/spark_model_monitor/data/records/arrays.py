@@ -43,20 +43,6 @@ def concat_rows(parts: list[Rows]) -> Rows:
     return rows
 
 
-def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
-    """The batch without rejected rows. reason: the column with the reasons, 0 if accepted; without it all rows are accepted."""
-    if reason not in batch.schema.names:
-        return batch
-    return batch.filter(pc.equal(batch.column(reason), 0))
-
-
-def read_reasons(batch: pa.RecordBatch, name: str) -> Reasons:
-    """The reasons in this column, 0 for accepted rows; without the column all rows are accepted."""
-    if name not in batch.schema.names:
-        return np.zeros(batch.num_rows, np.int32)
-    return np.asarray(batch.column(name))
-
-
 def drop_nulls(cells: pa.Array) -> pa.Array:
     """The cells that aren't null; if no cell is null, the array itself without a copy."""
     if cells.null_count:

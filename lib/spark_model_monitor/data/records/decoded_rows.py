@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Reasons, concat_rows, read_reasons, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges, read_reasons
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
@@ -135,24 +135,23 @@ def add_reason_field(schema: pa.Schema) -> pa.Schema:
     return schema.append(pa.field(REASON, pa.int32()))
 
 
-def reject_records(
-    batch: pa.RecordBatch, bad: Flags, reason: Refusal, cells: str | None, schema: pa.Schema
-) -> pa.RecordBatch:
+def reject_records(batch: pa.RecordBatch, bad: Flags, reason: Refusal, schema: pa.Schema) -> pa.RecordBatch:
     """The batch with `add_reason_field`'s schema, in which each record with a bad row is refused and reduced to one row.
 
-    cells: the column that is 0 on all rows of a record except the first; None if each row is a record.
+    Without the column CELLS, which is 0 on all rows of a record except the first, each row is a record.
     """
-    reasons = read_reasons(batch, REASON)
+    reasons = read_reasons(batch)
     is_first = np.ones(len(reasons), bool)
-    if cells is not None:
-        cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
+    has_cells = CELLS in batch.schema.names
+    if has_cells:
+        cell_counts = batch.column(CELLS).to_numpy(zero_copy_only=False)
         is_first = (cell_counts > 0) | (reasons > 0)
     # A bad row refuses its whole record, of which only the first row is kept
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
-    if cells is not None:
-        changed_columns[cells] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
+    if has_cells:
+        changed_columns[CELLS] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
     columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
 

@@ -11,11 +11,16 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from spark_model_monitor.data.records.arrays import concat_rows
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows
 
 MAX_QUARANTINED_SHARE = 0.01  # a run fails if more than this share of the records read is refused (C11b)
 
 REASON = "__reason"
+"""The column with the reason for refusing a row; 0 for accepted rows. Without this column, all rows are accepted."""
 
 CELLS = "__cells"
 """The column with the number of cells of a captured record, on its first row; 0 on other rows and if cells weren't counted."""
@@ -202,6 +207,20 @@ REMEDIES = {
 def describe_remedy(reasons: Collection[str]) -> str:
     """The remedy for records that were refused for these reasons, given as texts."""
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["correct them"])
+
+
+def drop_rejected(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without rejected rows; without the column `REASON` all rows are accepted."""
+    if REASON not in batch.schema.names:
+        return batch
+    return batch.filter(pc.equal(batch.column(REASON), 0))
+
+
+def read_reasons(batch: pa.RecordBatch) -> Reasons:
+    """The reason of each row in the column `REASON`, 0 for accepted rows; without the column all rows are accepted."""
+    if REASON not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.int32)
+    return np.asarray(batch.column(REASON))
 
 
 def decode_ranges(

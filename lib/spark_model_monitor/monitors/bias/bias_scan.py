@@ -19,7 +19,6 @@ from spark_model_monitor.data.profiling.contingency_scan import CountTask, count
 from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.labelled_records import PREDICTION_COLUMN
-from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, Results
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_analysis import (
@@ -73,7 +72,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset) -> ScanResult:
         counted_columns = _select_counted_columns(dataset, plan)
         runs: Sequence[RowRuns] = ()
         if measures.with_runs:
-            runs = select_first_runs(counted_columns.table, counted_columns.names, plan, dataset.reason, state)
+            runs = select_first_runs(counted_columns.table, counted_columns.names, plan, state)
         # The resources stay open after this function, because the flip test reads the predicted rows again
         resources = open_resources.pop_all()
     return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures), runs=runs)
@@ -117,14 +116,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     Raises BadInput if there are too many kinds of rows.
     """
     dataset = _select_counted_columns(dataset, plan)
-    state, rows = count_rows(
-        dataset.table,
-        dataset.names,
-        plan,
-        reason=dataset.reason,
-        reasons=len(Refusal) if dataset.refusable else 0,
-        cells=dataset.cells,
-    )
+    state, rows = count_rows(dataset.table, dataset.names, plan)
     # The kind of these columns depends on the number of distinct values, for which the scan has only bounds
     undecided_positions = [
         position
@@ -229,7 +221,7 @@ def _describe_unmatched_values(
     values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
     columns = _select_counted_columns(dataset, values_alone)
     try:
-        counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
+        counts, _ = count_rows(columns.table, columns.names, values_alone)
     # There are too many distinct values to compare with the configured ones
     except BadInput:
         return []
@@ -310,7 +302,6 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
         plan,
         _select_rows(plan.prediction, chosen.predicted),
         list(tested.values()),
-        reason=dataset.reason,
     )
     # A reason applies to all groups
     if isinstance(flip_tests, str):
@@ -379,7 +370,7 @@ def find_causes(
             key_filters.append(positive[False])
 
         def mark_rows(dataset: Dataset, rows: int) -> MarkedRows:
-            mark = OutcomeBinner(CountTask(plan, dataset.names, None, None), tuple(key_filters), in_group)
+            mark = OutcomeBinner(CountTask(plan, dataset.names), tuple(key_filters), in_group)
             return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
         return mark_rows(data, state.rows), mark_rows(resources.enter_context(source()), state.rows)

@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
+from spark_model_monitor.data.profiling.contingency_cells import TypedCells, classify_cells, compute_keys
+from spark_model_monitor.data.profiling.contingency_scan import CountTask
 from spark_model_monitor.data.profiling.row_sample import MISSING
-from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
+from spark_model_monitor.data.records.arrays import concat_rows
+from spark_model_monitor.data.records.refusals import REASON, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.states.contingency import CellKind, Key
@@ -54,7 +56,7 @@ DRAWS = 2**31  # number of different values of a random number that selects rows
 
 @value_class
 class KeyFilter:
-    """The rows whose key in a column is one of `keys` (`contingency_scan.compute_keys`)."""
+    """The rows whose key in a column is one of `keys` (`contingency_cells.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -184,7 +186,7 @@ class FlipTask:
 
     def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
-            yield self._rows(drop_rejected(batch, self.count.reason))
+            yield self._rows(drop_rejected(batch))
 
     def feature(self, values: pa.Array) -> TypedCells:
         return classify_cells(values, untyped_texts=self.count.plan.untyped_texts)
@@ -270,8 +272,6 @@ def flip_test(
     plan: ContingencyPlan,
     positive: KeyFilter,
     groups: Sequence[SensitiveGroup],
-    *,
-    reason: str | None,
 ) -> Sequence[FlipTest] | str:
     """The flip test of each group, or the reason why it can't be computed. Two Spark jobs.
 
@@ -284,12 +284,12 @@ def flip_test(
     # Groups of different facets have different features; each row is packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
-    task = FlipTask(CountTask(plan, tuple(names), reason, None), features, positive, tuple(sensitive))
+    task = FlipTask(CountTask(plan, tuple(names)), features, positive, tuple(sensitive))
     # Only these columns are selected, because others may have types that Arrow lacks
     needed = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
     columns = [f"c{names.index(name)}" for name in needed]
-    if reason:
-        columns.append(reason)
+    if REASON in table.columns:
+        columns.append(REASON)
     table = table.select_columns(columns, columns)
     # An empty column shows the declared type, without a Spark job
     declared_types = set()

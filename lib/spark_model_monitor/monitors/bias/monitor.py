@@ -402,7 +402,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         if measures.as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
-        rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
+        rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state)
         if rows is None:
             return None
         return replace(dataset, rows=rows, refusable=True)

@@ -80,8 +80,7 @@ def _open_rows(
     return RowSource(
         rows,
         dataset.names,
-        reason=dataset.reason,
-        cells=dataset.cells,
+        counts_cells=dataset.record_cells is not None,
         predicates=predicates,
         max_partition_count=dataset.max_partition_count,
         column_groups=column_groups,

@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
-from spark_model_monitor.data.records.arrays import drop_rejected, read_reasons
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import CELLS, Refusal, drop_rejected, read_reasons
 from spark_model_monitor.errors import UnansweredRows
 from spark_model_monitor.monitors.explainability.kernel import (
     BUFFER_ROWS,
@@ -94,8 +93,6 @@ def sum_answers_over_grid(
     return np.concatenate(sums)
 
 
-REASON = "reason"
-CELLS = "cells"
 JOIN = "join"
 GROUP = "group"
 FEATURE = "f{}"
@@ -177,7 +174,7 @@ def attribute_partition(task: AttributionTask, batches: Batches) -> Iterator[Sta
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.empty_attributions, expected=kernel.expected))
-        accepted_rows = _drop_rejected(block)
+        accepted_rows = drop_rejected(block)
         if not accepted_rows.num_rows:
             counted += _count_records(block)
             continue
@@ -221,7 +218,7 @@ def sample_partition(features: int, rows: int, schema: pa.Schema, batches: Batch
     """Yield the rows of a partition with the smallest keys, up to a limit; they are the same in every run."""
     smallest: pa.Table | None = None
     for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
-        accepted_rows = _drop_rejected(block)
+        accepted_rows = drop_rejected(block)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
         keys: Hashes = np.zeros(0, np.uint64)
@@ -275,10 +272,6 @@ def compute_dependence(
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
-def _drop_rejected(block: pa.RecordBatch) -> pa.RecordBatch:
-    return drop_rejected(block, REASON)
-
-
 def hash_rows(cells: Cells) -> Hashes:
     """A hash of each row, for its selection and its block; it doesn't depend on where the row is stored."""
     if cells.dtype == np.float64:
@@ -289,7 +282,7 @@ def hash_rows(cells: Cells) -> Hashes:
 
 def _count_records(block: pa.RecordBatch, accepted_reason: int = 0) -> RowCounts:
     """The counts of a block's rows. accepted_reason: the reason that accepted rows get."""
-    reasons = read_reasons(block, REASON)
+    reasons = read_reasons(block)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not accepted_reason:
         widths = count_widths(block.column(CELLS))

@@ -25,7 +25,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, 
 from spark_model_monitor.data.engine.local_engine import make_one_row_partitions
 from spark_model_monitor.data.profiling.contingency_scan import MAX_STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.monitors.explainability.attribution_measures import (
     RESOLUTION,
@@ -35,14 +35,12 @@ from spark_model_monitor.monitors.explainability.attribution_measures import (
     plan_attributions,
 )
 from spark_model_monitor.monitors.explainability.attribution_partition import (
-    CELLS,
     FEATURE,
     GROUP,
     JOIN,
     KEY,
     LOCAL_VALUES,
     PROBE_SCHEMA,
-    REASON,
     SUMS_SCHEMA,
     AttributionTask,
     ExplainedModel,
@@ -181,9 +179,7 @@ class _Rows:
         self.cell_types = [simplify_type(pa.array([], arrow_type)).type for arrow_type in types.values()]
         # The columns of the data set, by the names that executors use
         columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
-        for task_column, column in ((REASON, dataset.reason), (CELLS, dataset.cells)):
-            if column:
-                columns[task_column] = column
+        columns |= {name: name for name in (REASON, CELLS) if name in table.columns}
         for task_column, feature in ((JOIN, self.plan.join), (GROUP, self.plan.group)):
             if feature:
                 columns[task_column] = column_of_feature[feature]

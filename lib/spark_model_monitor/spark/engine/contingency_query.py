@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.profiling.contingency_cells import TEXT_KINDS
 from spark_model_monitor.data.profiling.contingency_scan import (
     BLOCK_COLUMN,
     CODE_COLUMN,
@@ -26,10 +27,10 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     ROWS_COLUMN,
     SEGMENT_COLUMN,
     TEXT_COLUMN,
-    TEXT_KINDS,
     WIDTH_COLUMN,
     RowKind,
 )
+from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.documents.json_text import NAN_TEXTS
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -249,35 +250,32 @@ class ContingencyColumns:
         return code.cast("long")
 
 
-def count_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[RowKind]:
+def count_kinds(rows: Partitions, names: Sequence[str], plan: ContingencyPlan, limit: int) -> list[RowKind]:
     """At most `limit` kinds of rows, with their counts. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # a filter after the limit makes it one job; with the limit last, Spark would try partition after partition
-    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS_COLUMN) > 0).collect()
+    kinds = _count_groups(frame, columns).limit(limit).where(F.col(ROWS_COLUMN) > 0).collect()
     return [row.asDict() for row in kinds]  # dicts, because a Row searches all its names for each name
 
 
-def read_first_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[RowKind]:
+def read_first_kinds(rows: Partitions, names: Sequence[str], plan: ContingencyPlan, limit: int) -> list[RowKind]:
     """The kinds of the first `limit` accepted rows. Spark reads partition after partition until it has enough."""
     frame = rows.frame
-    if reason:
-        frame = frame.where(F.col(reason) == 0)
+    if REASON in frame.columns:
+        frame = frame.where(F.col(REASON) == 0)
     columns = ContingencyColumns(frame, names, plan)
     return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
 
 
-def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
+def _count_groups(frame: DataFrame, columns: ContingencyColumns) -> DataFrame:
     plan = columns.plan
-    refused = F.col(reason) if reason else F.lit(0)
+    has_reasons = REASON in frame.columns
+    refused = F.col(REASON) if has_reasons else F.lit(0)
 
     # The cells of a refused row become null, so that they don't add kinds; only its reason is stored
     def mask_refused(value: Column) -> Column:
-        if reason:
+        if has_reasons:
             return F.when(refused == 0, value)
         return value
 
@@ -294,7 +292,8 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
         block = F.when(group.isNotNull(), F.pmod(F.xxhash64(group), F.lit(BLOCKS)))
         keys.append(mask_refused(block).alias(BLOCK_COLUMN))
     # Refused rows are counted here by reason and width, which saves a second pass over the rows
-    keys += [refused.alias(REFUSED_COLUMN), (F.col(cells) if cells else F.lit(0)).alias(WIDTH_COLUMN)]
+    width = F.col(CELLS) if CELLS in frame.columns else F.lit(0)
+    keys += [refused.alias(REFUSED_COLUMN), width.alias(WIDTH_COLUMN)]
     numbers = [
         (index, mask_refused(number))
         for index, column in enumerate(plan.valued)

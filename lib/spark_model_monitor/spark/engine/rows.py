@@ -34,7 +34,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
+from spark_model_monitor.data.records.refusals import CELLS, NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.data.request_logs.logged_events import LogReader
 from spark_model_monitor.spark.engine.arrow_slices import frame_of_table, split_table
@@ -240,15 +240,13 @@ def plan_columns(
     return tuple(plans)
 
 
-def select_columns(
-    frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None, cells: str | None
-) -> DataFrame:
+def select_columns(frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column]) -> DataFrame:
     """The rows as executors need them: the plan's columns, with long texts shortened, and with `true` in place of cells whose
     content doesn't count.
 
-    predicates, reason, cells: columns about the rows, as in `scan.RowSource`.
+    predicates: as in `scan.RowSource`.
     """
-    selected: list[str | Column] = [*filter(None, (reason, cells))]
+    selected: list[str | Column] = [name for name in (REASON, CELLS) if name in frame.columns]
     if plan.rows.metadata:
         selected.append(plan.rows.metadata.line)
     if plan.file_order is not None:
@@ -301,14 +299,14 @@ def build_key_sql(text: str) -> str:
 
 
 def prepare_typed_columns(
-    table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+    table: Partitions, predicates: Mapping[str, Column]
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """Two functions, as from `scan.prepare_typed_columns`: the first makes the plans of typed columns, the second the states."""
     frame = table.frame
 
     def compute_states(plan: ScanPlan) -> States:
-        rows = select_columns(frame, plan, predicates, reason, cells)
-        return compute_typed_states(SparkPartitions(rows), reason, cells, plan)
+        rows = select_columns(frame, plan, predicates)
+        return compute_typed_states(SparkPartitions(rows), plan)
 
     return partial(plan_columns, frame), compute_states
 
