@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.paths import list_named_files
+from spark_model_monitor.data.reading.transform_outputs import list_named_files
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 

@@ -9,7 +9,7 @@ from tests.fuzz.manifests import ORDINARY, make_tree, require_law
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.paths import is_below, list_outputs
+from spark_model_monitor.data.reading.transform_outputs import is_below, list_outputs
 from spark_model_monitor.errors import BadInput
 
 

@@ -10,7 +10,7 @@ from tests.unit.reading.read_data_sets import ENGINE, read_account, sort_rows
 
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.paths import list_outputs, read_transform
+from spark_model_monitor.data.reading.transform_outputs import list_outputs, read_transform
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from spark_model_monitor.data.profiling.rule_scan import RowFormula, Rules
 from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, ValueCounts
-from spark_model_monitor.data.reading.paths import INFERENCE_ID
+from spark_model_monitor.data.reading.transform_outputs import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts

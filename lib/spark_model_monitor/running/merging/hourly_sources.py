@@ -23,7 +23,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Lines
 from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing, list_hour_folders, require_within
-from spark_model_monitor.data.reading.paths import list_named_files
+from spark_model_monitor.data.reading.transform_outputs import list_named_files
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.storage import StoredFile, join
