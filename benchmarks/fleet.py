@@ -47,12 +47,12 @@ from spark_model_monitor.reports.history_page.fleet_page import (
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus
 from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.job_processes import JOBS_OF_A_PROCESS, PRELOADED_MODULES
+from spark_model_monitor.running.scheduling.job_processes import _run_and_exit as run_forked
 from spark_model_monitor.running.scheduling.parallel_jobs import count_cores
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
-from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, PRELOADED_MODULES
-from spark_model_monitor.running.scheduling.schedule_runs import _run_and_exit as run_forked
 from spark_model_monitor.storage import LocalStorage
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for the fleet of the tests

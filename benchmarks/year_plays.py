@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
-from spark_model_monitor.running.scheduling import schedule_runs
+from spark_model_monitor.running.scheduling import job_processes
 from spark_model_monitor.running.scheduling.parallel_jobs import default_job_count
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.storage import LocalStorage
@@ -240,7 +240,7 @@ def play_hours(folder: Path, play: Play) -> None:
         write_fleet(folder, play.models)
     (folder / "state").mkdir(exist_ok=True)
     # Jobs are forked off a process that has loaded this module too, and so counts their requests
-    schedule_runs.PRELOADED_MODULES = (*schedule_runs.PRELOADED_MODULES, "year_plays")
+    job_processes.PRELOADED_MODULES = (*job_processes.PRELOADED_MODULES, "year_plays")
     for hour in range(len(read_hours(folder)), play.hours):
         for model in range(play.models):
             write_captures(folder, model, hour)

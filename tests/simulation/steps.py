@@ -26,10 +26,10 @@ from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import variable_name
+from spark_model_monitor.running.scheduling.job_processes import Note
 from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
-from spark_model_monitor.running.scheduling.schedule_runs import Note
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HOUR = timedelta(hours=1)

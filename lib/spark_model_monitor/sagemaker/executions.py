@@ -34,9 +34,11 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling.due_runs import iterate_due_times
+from spark_model_monitor.running.scheduling.job_processes import Note
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import Note, iterate_due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_runs import run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, iterate_until_stopped
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing

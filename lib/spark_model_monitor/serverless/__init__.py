@@ -26,17 +26,13 @@ from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.logs import start_logging
+from spark_model_monitor.running.scheduling.due_runs import iterate_due_times
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
+from spark_model_monitor.running.scheduling.job_processes import Launch, Note, run_in_process
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.schedule_command import watch
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import (
-    Launch,
-    Note,
-    iterate_due_times,
-    run_in_process,
-    run_jobs,
-)
+from spark_model_monitor.running.scheduling.schedule_runs import run_jobs
 from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
 
 __all__ = ["handle", "handler"]

@@ -12,8 +12,8 @@ from spark_model_monitor.documents.schedule import ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.integrations.imports.descriptions import read_definition
 from spark_model_monitor.integrations.imports.jobs import build_jobs
+from spark_model_monitor.running.scheduling.due_runs import find_due_runs
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
-from spark_model_monitor.running.scheduling.schedule_runs import find_due_runs
 from spark_model_monitor.running.scheduling.schedules import Recurrence
 from spark_model_monitor.sagemaker import (
     BatchTransformInput,

@@ -27,11 +27,11 @@ from spark_model_monitor.reports.history.baselines import read_attribution_share
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
-from spark_model_monitor.running.scheduling import schedule_runs
+from spark_model_monitor.running.scheduling import job_processes
+from spark_model_monitor.running.scheduling.job_processes import KILLED_STATUS, end_idle_processes, run_in_own_process
 from spark_model_monitor.running.scheduling.record import schedule_lock
 from spark_model_monitor.running.scheduling.schedule_command import Action, Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
-from spark_model_monitor.running.scheduling.schedule_runs import KILLED_STATUS, end_idle_processes, run_in_own_process
 from spark_model_monitor.storage import LocalStorage
 
 SHAP = json.dumps(
@@ -562,8 +562,8 @@ def send_process_id(connection):
 
 def test_jobs_share_one_spark_and_get_another_when_it_has_ended(monkeypatch):
     spark = SimpleNamespace(shared_application=send_process_id)
-    monkeypatch.setattr(schedule_runs, "plugin", lambda name: spark)
-    application = schedule_runs._Application()
+    monkeypatch.setattr(job_processes, "plugin", lambda name: spark)
+    application = job_processes._SharedSpark()
     first = application.variables()
     assert application.variables() == first
 

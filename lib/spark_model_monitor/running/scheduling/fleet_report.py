@@ -36,10 +36,10 @@ from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling.due_runs import find_overdue_start
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
-from spark_model_monitor.running.scheduling.schedule_runs import find_overdue_start
 from spark_model_monitor.stopping import raise_if_stopped
 from spark_model_monitor.storage import join, write_text
 from spark_model_monitor.storage.file_system import is_draft

@@ -27,14 +27,15 @@ from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.logs import JSON_MEMBERS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
+from spark_model_monitor.running.scheduling import due_runs, job_processes
 from spark_model_monitor.running.scheduling import record as records
-from spark_model_monitor.running.scheduling import schedule_runs
 from spark_model_monitor.running.scheduling.catalog import STATE_FOLDER, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarm_limit
 from spark_model_monitor.running.scheduling.parallel_jobs import Turns, default_job_count, map_in_threads
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
+from spark_model_monitor.running.scheduling.schedule_runs import run_jobs
 from spark_model_monitor.running.scheduling.schedules import iterate_until_stopped
 from spark_model_monitor.stopping import raise_if_stopped, shell_status
 from spark_model_monitor.value_class import value_class
@@ -99,7 +100,7 @@ def run_due(
     request: Request,
     out: TextIO,
     *,
-    launch: schedule_runs.Launch = schedule_runs.run_in_own_process,
+    launch: job_processes.Launch = job_processes.run_in_own_process,
     now: Clock = utc_now,
     environment: Environment | None = None,
     fleet: Fleet | None = None,
@@ -118,7 +119,8 @@ def run_due(
     try:
         entry_results = map_in_threads(step, fleet.entries, request.at_once)
     finally:
-        schedule_runs.end_idle_processes()
+        job_processes.end_idle_processes()
+    # Rows that runs left for result tables are added once for all runs
     statuses = [entry_result.status for entry_result in entry_results]
     statuses.append(_compact_tables(fleet))
     is_quiet = request.log_style.detail is Detail.QUIET
@@ -169,7 +171,7 @@ def watch_tables(
         except ValueError as error:
             raise BadConfiguration(f"--sink {error}") from error
         # One session reads all tables, one after the other
-        launch = schedule_runs.run_in_session if uses_spark_catalog else schedule_runs.run_in_own_process
+        launch = job_processes.run_in_session if uses_spark_catalog else job_processes.run_in_own_process
         jobs = 1 if uses_spark_catalog else at_once or default_job_count()
         request = Request((), output / STATE_FOLDER, history=True, at_once=jobs, page=page)
         return run_due(request, out, launch=launch, now=now, fleet=fleet)
@@ -180,7 +182,7 @@ class _CallSettings:
     """The arguments that all schedules of a call share."""
 
     request: Request
-    launch: schedule_runs.Launch
+    launch: job_processes.Launch
     turns: Turns
     now: Clock
     environment: Environment
@@ -277,10 +279,10 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
 
     def run_in_turn(time: datetime) -> tuple[Execution, int]:
         with calls.turns.take_turn():
-            return schedule_runs.run_jobs(plan, record, time, launch)
+            return run_jobs(plan, record, time, launch)
 
     # Runs that become due meanwhile belong to this call, too
-    iterate_due_times = schedule_runs.iterate_due_times(plan, record, now, retry_failed=request.retry_failed)
+    iterate_due_times = due_runs.iterate_due_times(plan, record, now, retry_failed=request.retry_failed)
     runs = [*map(run_in_turn, iterate_until_stopped(iterate_due_times))]
     executions = [execution for execution, _ in runs]
     statuses = [status for _, status in runs]
@@ -293,7 +295,7 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
     return statuses
 
 
-def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: schedule_runs.Note) -> int:
+def _launch_in_pass(launch: job_processes.Launch, command: JobCommand, note: job_processes.Note) -> int:
     """Run a job whose folder of result tables is compacted at the end of this call."""
     return launch(replace(command, variables={**command.variables, IN_PASS: "1"}), note)
 
@@ -350,7 +352,7 @@ def _show_schedule(fleet_entry: Entry, plan: Plan, folder: State, calls: _CallSe
     status: int = ExitStatus.COMPLETED
     if calls.request.action is Action.CHECK:
         with schedule_lock(folder, plan.name, calls.now) as clock:
-            if schedule_runs.find_overdue_start(plan, record.executions, calls.now()) is not None:
+            if due_runs.find_overdue_start(plan, record.executions, calls.now()) is not None:
                 status = OVERDUE_STATUS
             if clock is not None:
                 watch(plan, record, clock(), calls.environment)
@@ -403,10 +405,10 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
     for notice in notices:
         log.warning("%s: %s", plan.name, notice.text)
     notice = Notice(ON_TIME, "runs come again")
-    overdue_start = schedule_runs.find_overdue_start(plan, record.executions, now)
+    overdue_start = due_runs.find_overdue_start(plan, record.executions, now)
     is_overdue = overdue_start is not None
     if overdue_start is not None:
-        ago = f"which is more than {schedule_runs.PERIODS_UNTIL_OVERDUE} periods ago"
+        ago = f"which is more than {due_runs.PERIODS_UNTIL_OVERDUE} periods ago"
         notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(overdue_start)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     # Only a change is reported, and not to sinks that take the numbers of each run

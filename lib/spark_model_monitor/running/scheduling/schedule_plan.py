@@ -16,7 +16,7 @@ from spark_model_monitor.data.records.windows import A_MOMENT, FOLDER_BY_TIME, W
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
-from spark_model_monitor.errors import BadConfiguration, MonitorError, suggest_names
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError, suggest_names
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.run_files import (
     NameKind,
@@ -83,6 +83,13 @@ class JobCommand:
     output_path: str
     longest_seconds: float | None = None
     name: str | None = None
+
+    @property
+    def message_path(self) -> str:
+        """The path of the job's exit message; relative to the working folder if `output_path` is."""
+        if urlsplit(self.output_path).scheme:
+            return join(self.output_path, MESSAGE)
+        return str(self.folder / self.output_path / MESSAGE)
 
 
 @value_class
