@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ from spark_model_monitor.data.reading.listing import (
     list_window_folders,
 )
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, NoData
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import can_open_without_spark
 
@@ -443,3 +444,32 @@ def _list_files(path: PathOrPaths, window: Window | None) -> Listing | None:
         return None
     except MonitorError:  # the reader reports it
         return None
+
+
+class DataSource:
+    """Opens data again while the caller keeps it. It isn't pickled: the rows are personal data.
+
+    Raises NoData if the frame is gone.
+    """
+
+    def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
+        self._read = read
+        # Rows in memory are held weakly: a baseline must not keep a large frame alive
+        if isinstance(data, Dataset):
+            has_rows = not data.listing.path
+        # A Spark frame has no rows of its own
+        else:
+            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
+        self._data: Callable[[], Data | None] = lambda: data
+        if has_rows:
+            with suppress(TypeError):
+                self._data = weakref.ref(data)
+
+    def __call__(self) -> Dataset:
+        data = self._data()
+        if data is None:
+            raise NoData("the frame that the baseline was made from is not stored")
+        return self._read(data)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()

@@ -6,6 +6,7 @@ Interface".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -20,13 +21,18 @@ from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS, MIN_FILE_
 from spark_model_monitor.data.reading.dataset import NO_LISTING, Dataset, require_columns
 from spark_model_monitor.data.reading.formats import ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.documents.json_text import NAN_TEXTS
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.states import ColumnType, Profile
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 if TYPE_CHECKING:
     from polars import LazyFrame
 
     from spark_model_monitor.data.engine.local_engine import LocalEngine
+
+log = logging.getLogger(__name__)
 
 Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 """Rows in memory, or as a stream."""
@@ -49,6 +55,7 @@ NO_TYPE_OF_SPARK = {
 """Types that Spark columns can't have, by name prefix, and what to write instead."""
 
 TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+MAX_LISTED_COLUMNS = 10  # columns that a warning names
 VIEW = "list_view"  # a part of the names of types that are or contain list views
 
 
@@ -249,3 +256,24 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     one_process = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
     return one_process.make_partitions(schema, [batches]), 1, groups
+
+
+def warn_of_nan_texts(profile: Profile) -> None:
+    """Warn of columns with the text NaN, as far as the profile has counted their values."""
+    # Frequencies have the most common texts only, so there may be more cells
+    cell_counts = {
+        feature.name: sum(feature.frequencies.counts.get(text, 0) for text in NAN_TEXTS)
+        for feature in profile.features
+        if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
+    }
+    names = [name for name, count in cell_counts.items() if count]
+    if not names:
+        return
+    listed_names = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
+    subject = f"columns {listed_names} hold"
+    if len(names) == 1:
+        subject = f"column {listed_names} holds"
+    log.warning(
+        f"{subject} the text 'NaN' ({sum(cell_counts.values()):,} cells): createDataFrame makes it of "
+        "missing values of pandas; pass the pandas frame itself"
+    )

@@ -16,9 +16,8 @@ import gc
 import json
 import logging
 import os
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,9 +25,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor import errors
 from spark_model_monitor.arguments import require_instance
-from spark_model_monitor.data.reading.data_reader import Data, EngineName, read_data, read_with_options
+from spark_model_monitor.data.reading.data_reader import Data, DataSource, EngineName, read_data, read_with_options
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat, ReadOptions
+from spark_model_monitor.data.reading.frames import warn_of_nan_texts
 from spark_model_monitor.data.reading.ledger import (
     Ledger,
     clear_quarantine,
@@ -43,7 +43,6 @@ from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.check_results import Hint, Results, copy_location_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, find_data_name, format_moment
 from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, ScanRequest, ScanResult, StoredBaseline
-from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.storage import read_file
@@ -148,7 +147,7 @@ def run_baseline(
         open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
     source = None
     if not isinstance(data, Iterator):
-        source = _Source(data, open_again)
+        source = DataSource(data, open_again)
 
     def profile(dataset: Dataset) -> Baseline:
         require_columns(dataset.names)  # in a window, an extra column is a violation
@@ -281,34 +280,6 @@ def run_monitoring(
 def _require_types(monitor: Monitor, window: Window | None) -> None:
     require_instance("monitor", monitor, Monitor, "one such as DataQualityMonitor()")
     require_instance("window", window, Window | None, "Window(start, end), both with a time zone")
-
-
-class _Source:
-    """Opens a baseline's rows again while the caller keeps them. It isn't pickled: the rows are personal data.
-
-    Raises NoData if the frame is gone.
-    """
-
-    def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
-        self._read = read
-        # Rows in memory are held weakly: a baseline must not keep a large frame alive
-        if isinstance(data, Dataset):
-            has_rows = not data.listing.path
-        else:  # a Spark frame has no rows of its own
-            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
-        self._data: Callable[[], Data | None] = lambda: data
-        if has_rows:
-            with suppress(TypeError):
-                self._data = weakref.ref(data)
-
-    def __call__(self) -> Dataset:
-        data = self._data()
-        if data is None:
-            raise errors.NoData("the frame that the baseline was made from is not stored")
-        return self._read(data)
-
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()
 
 
 @value_class

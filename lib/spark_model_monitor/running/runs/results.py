@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,7 +36,7 @@ from spark_model_monitor.documents.outcome import (
 )
 from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Headline, NeighbourRuns, Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, BaselineReference, RunContext, RunDescription
-from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.errors import MissingDependency, ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
     ColumnLayout,
@@ -49,12 +50,14 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.reports.history import state_files
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
-from spark_model_monitor.running.runs.pages import TableExports, create_run_page, insert_folders, render_page
+from spark_model_monitor.running.runs.pages import create_run_page, insert_folders, render_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import get_current_session, is_session_disabled, using_session
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars
+    import pyarrow as pa
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -63,6 +66,55 @@ if TYPE_CHECKING:
 
 Files: TypeAlias = dict[str, bytes]  # contents by name
 DEEQU_CHECKS = "checks_deequ.json"
+
+
+class TableExports(ABC):
+    """Methods that give the table of `to_pandas` in the types of other libraries."""
+
+    @abstractmethod
+    def to_pandas(self) -> pd.DataFrame: ...
+
+    def to_arrow(self) -> pa.Table:
+        """The table of `to_pandas` as pyarrow's; the names of its rows are the first column.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        import pyarrow as pa
+
+        table = self.to_pandas()
+        if table.index.name is not None:
+            table = table.reset_index()
+        return pa.Table.from_pylist(_convert_table(table))
+
+    def to_polars(self) -> polars.DataFrame:
+        """The table of `to_pandas` as a frame of polars.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        MissingDependency
+            If polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as fault:
+            raise MissingDependency("to_polars() needs polars; `pip install polars`, or take to_arrow()") from fault
+        return polars.from_arrow(self.to_arrow())
+
+
+def _convert_table(table: Any) -> list[dict[str, Json]]:
+    """The rows with None for missing values; a column of texts and numbers becomes text, because Arrow has no mixed columns."""
+    values = table.astype(object).where(table.notna(), None)
+    for name in values.columns:
+        types = {type(value) for value in values[name] if value is not None}
+        if len(types) > 1 and not types <= {int, float}:
+            values[name] = [None if value is None else str(value) for value in values[name]]
+    return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]
 
 
 @dataclass(frozen=True, repr=False)
