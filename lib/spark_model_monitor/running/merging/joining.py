@@ -181,7 +181,7 @@ class JoinBucket:
     def _format_remembered(
         self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array, *, are_absent: bool
     ) -> Batches:
-        """Lines with what later merges need to know about captures (`merge_rows.ID_SCHEMA`), in sort order."""
+        """Lines with what later merges need to know about captures (`pending_hours.ID_SCHEMA`), in sort order."""
         absent_text = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {

@@ -24,7 +24,7 @@ from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.records import CSV
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_lines
+from spark_model_monitor.running.merging.pending_hours import ID_SCHEMA, parse_id_lines
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.value_class import value_class
 

@@ -17,7 +17,8 @@ from spark_model_monitor.documents.json_text import dump_indented
 from spark_model_monitor.running.merging.captured import REFUSED_SCHEMA
 from spark_model_monitor.running.merging.hourly_sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.labels import ELEMENT_SCHEMA, GroundTruth, LabelAccount
-from spark_model_monitor.running.merging.merge_rows import Counts, RememberedIds
+from spark_model_monitor.running.merging.merge_rows import Counts
+from spark_model_monitor.running.merging.pending_hours import RememberedIds
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.value_class import value_class

@@ -163,7 +163,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         PublishedMetric("labels_read", ledger.labels.read, "Count"),
         PublishedMetric("labels_without_capture", ledger.labels_without_capture, "Count"),
     ]
-    write_metrics(metrics, config, config.metric_time or _first_hour(ledger))
+    write_metrics(metrics, config, _first_hour(ledger))
 
 
 def _first_hour(ledger: MergeLedger) -> datetime:

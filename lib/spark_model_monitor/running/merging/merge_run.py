@@ -72,7 +72,8 @@ from spark_model_monitor.running.merging.merge_ledger import (
     quarantine_records,
 )
 from spark_model_monitor.running.merging.merge_request import MergeRequest
-from spark_model_monitor.running.merging.merge_rows import PendingHours, RememberedIds, Role
+from spark_model_monitor.running.merging.merge_rows import Role
+from spark_model_monitor.running.merging.pending_hours import PendingHours, RememberedIds
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_file_numbers, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join

@@ -25,7 +25,8 @@ from spark_model_monitor.running.merging.hourly_sources import (
 )
 from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
 from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts
+from spark_model_monitor.running.merging.pending_hours import RememberedIds
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
