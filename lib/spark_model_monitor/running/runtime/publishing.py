@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.alarms import collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
@@ -77,18 +77,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 CONTAINER_FOLDER = "opt/ml/output/metrics/cloudwatch"  # where the service reads metrics
 METRICS_FOLDER = "metrics"  # the folder of metrics outside a container, below the output path
 HANDLER_NAME = "postprocess_handler"
-MAX_CARRIED_ALARMS = (
-    100  # the most alarms, and features that may have changed, that the history of alerts stores of a window
-)
+MAX_CARRIED_ALARMS = 100
+"""The most alarms, and features that may have changed, that the history of alerts stores of a window."""
 
 
 def write_metrics(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
-    """Write metrics for CloudWatch, if `publish_cloudwatch_metrics` is Enabled. time: their timestamp, if not the window's.
+    """Write metrics for CloudWatch, if `publish_cloudwatch_metrics` is Enabled. time: their timestamp, unless it is
+    configured, if not the window's.
 
     Raises OutputFailed if they can't be written.
     """
@@ -131,7 +129,7 @@ def _make_context(config: JobConfig, time: datetime | None = None) -> MetricCont
     window = config.find_window()
     start = window.start if window else datetime.now(timezone.utc)
     names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
-    return MetricContext(time or config.metric_time or start, *names)
+    return MetricContext(config.metric_time or time or start, *names)
 
 
 def publish_findings(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
@@ -157,6 +155,7 @@ def add_to_history(findings: Findings, run: Run, config: JobConfig, reference: B
     window_name, window_end = identified_window
     # Statistics of a violated feature would make its change look usual to later windows
     violated = seasonal_drift.find_lost_examples(findings.results)
+    # How old the newest row was when the window ended
     window = config.find_window()
     newest = findings.current.ledger.newest
     age = None
@@ -243,22 +242,25 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
-    with ExitStack() as lease_context:  # runs of other hours may share the history
-        # Without the lease the history is read, but not written
-        lease = _try_step(
-            lambda: lease_context.enter_context(open_alerts(config.output_path, config.lease_wait)), failures
-        )
-        stored_alerts = _try_step(lambda: read_alerts(config.output_path), failures)
-        is_writable = lease is not None and stored_alerts is not None
+    # The lease is held to the end, because runs of other hours may share the history
+    with ExitStack() as lease_context:
+        with _note_failure(failures):
+            lease_context.enter_context(open_alerts(config.output_path, config.lease_wait))
+        stored_alerts = Alerts()
+        with _note_failure(failures):
+            stored_alerts = read_alerts(config.output_path)
+        # Otherwise unreadable alerts, or another run's additions, would be overwritten
+        is_writable = not failures
 
         # The history with this window
         window = describe_window(findings, run, config, now)
-        earlier_alerts = _drop_future_windows(stored_alerts or Alerts(), window, now)
+        earlier_alerts = _drop_future_windows(stored_alerts, window, now)
         alerts = record_window(earlier_alerts, window, rule)
         if findings.new_roles is not None:
             alerts = alerts.model_copy(update={"roles": findings.new_roles})
-        if is_writable:  # otherwise this would overwrite unreadable alerts, or another run's additions
-            _try_step(lambda: write_alerts(alerts, config.output_path), failures)
+        if is_writable:
+            with _note_failure(failures):
+                write_alerts(alerts, config.output_path)
         if alerts.status is not earlier_alerts.status:
             log.info("after this window the alert is %s (datapoints_to_alert)", alerts.status.value)
 
@@ -296,7 +298,8 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             missed_sinks = [sink for sink in due_sinks if sink not in delivery.reached]
             delivered_alerts = record_delivery(alerts, window, traffic, delivery.reached, missed_sinks)
             if is_writable and delivered_alerts != alerts:
-                _try_step(lambda: write_alerts(delivered_alerts, config.output_path), failures)
+                with _note_failure(failures):
+                    write_alerts(delivered_alerts, config.output_path)
     if failures:
         raise SinkFailed("\n".join(failures))
 
@@ -356,6 +359,7 @@ def describe_window(findings: Findings, run: Run, config: JobConfig, now: dateti
     window = config.find_window()
     start = format_moment(window.start if window is not None else time)
     since = list(list_alarm_starts(findings.results, start).items())[:MAX_CARRIED_ALARMS]
+    # A window is recurring if each of its violations recurs with the season
     violated = [check_result for check_result in findings.results if check_result.is_violation]
     is_recurring = bool(violated) and all(map(seasonal_drift.is_recurring, violated))
     return MonitoredWindow(
@@ -431,10 +435,10 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
     return {kind: resolve_path(path).removeprefix("file:") for kind, path in paths.items()}
 
 
-def _try_step(step: Callable[[], T], failures: list[str]) -> T | None:
-    """The result of a step. A failure is noted, not raised: a run that can't store its alerts still has to report."""
+@contextmanager
+def _note_failure(failures: list[str]) -> Iterator[None]:
+    """Notes a failure of the body instead of raising it: a run that can't store its alerts still has to report."""
     try:
-        return step()
+        yield
     except Exception as error:
         failures.append(f"the history of alerts: {describe_failure(error).reason}")
-        return None
