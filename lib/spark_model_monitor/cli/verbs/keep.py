@@ -1,4 +1,4 @@
-"""Commands that keep what runs leave, or let it go."""
+"""The commands `merge-states` and `prune`: what runs left is added up, or deleted."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def merge_states(options: Namespace) -> int:
 
 def _add_prune_flags(add: FlagAdder) -> None:
     add("--older-than", "ISO 8601, such as P90D", "DURATION", required=True)
-    for name, description in (
-        ("captures", "captures"),
-        ("merged", "output paths of merges"),
-        ("reports", "reports of runs"),
+    for flag, description in (
+        ("--captures", "folders of captures"),
+        ("--merged", "folders of output paths of merges"),
+        ("--reports", "folders of reports of runs"),
     ):
-        add(f"--{name}", f"folders of {description}", "DIRECTORY", nargs="+", default=[], type=existing_path)
+        add(flag, description, "DIRECTORY", nargs="+", default=[], type=existing_path)
     add("--pages", "also delete the pages of old runs below --reports")
     keep_help = "delete old runs below --reports completely, except the latest N of each schedule"
     add("--keep-windows", keep_help, "N", type=int)
@@ -60,7 +60,7 @@ def _add_prune_flags(add: FlagAdder) -> None:
 def prune(options: Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows limits the number of runs."""
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from spark_model_monitor.data.records.windows import parse_time
     from spark_model_monitor.errors import BadConfiguration
@@ -77,12 +77,13 @@ def prune(options: Namespace) -> int:
             f"--older-than is {options.older_than!r}; it has to be longer than nothing, such as P90D"
         )
     # Users give the time if the clock is wrong, or if they repeat a deletion
-    now: datetime | None = current_machine().now()
+    now = current_machine().now()
     if options.now is not None:
-        now = parse_time(options.now)
-    # Only years from which an age can be subtracted are valid
-    if now is None or (options.now is not None and now.year not in VALID_YEARS):
-        raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
+        given_time = parse_time(options.now)
+        # Only years from which an age can be subtracted are valid
+        if given_time is None or given_time.year not in VALID_YEARS:
+            raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
+        now = given_time
     if options.keep_windows is not None and options.keep_windows < 0:
         raise BadConfiguration(f"--keep-windows is {options.keep_windows}; it has to be 0 or more")
     # Captures and merged records have no pages and no runs
@@ -90,15 +91,17 @@ def prune(options: Namespace) -> int:
         raise BadConfiguration("--pages and --keep-windows are of runs; name the folder above them by --reports")
     if not (options.captures or options.merged or options.reports):
         raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
-    limits = (options.pages, options.keep_windows, options.all)
-    trees = PruneSelection(options.captures, options.merged, options.reports, *limits)
+    selection = PruneSelection(
+        options.captures, options.merged, options.reports, options.pages, options.keep_windows, options.all
+    )
     with open_paths([*options.captures, *options.merged, *options.reports]):
         # A dry run lists what a real run deletes
-        prunable_files = find_prunable(trees, now - age)
-        # One path per line, for other programs; a line break in a name is escaped
-        for prunable_file in prunable_files if options.dry_run else ():
-            sys.stdout.write(f"{printable(prunable_file.path)}\n")
-        if not options.dry_run:
+        prunable_files = find_prunable(selection, now - age)
+        if options.dry_run:
+            # One path per line, for other programs; a line break in a name is escaped
+            for prunable_file in prunable_files:
+                sys.stdout.write(f"{printable(prunable_file.path)}\n")
+        else:
             # Outputs are named so that a prune which was killed there earlier is finished, too
             prune(prunable_files, outputs=(*options.merged, *options.reports))
     for kind, (files, size_bytes) in count_totals(prunable_files).items():

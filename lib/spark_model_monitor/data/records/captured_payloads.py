@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TypeAlias
 
-from spark_model_monitor.data.records import BASE64, CSV, GROUND_TRUTH, INDEX_NAMES, INPUT, JSON
+from spark_model_monitor.data.records import BASE64, CSV, ENDPOINT_INDEXES, GROUND_TRUTH, INDEX_NAMES, JSON
 from spark_model_monitor.data.records.arrays import is_utf_8
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, split_csv_rows, split_row
 from spark_model_monitor.data.records.json_lines import (
@@ -86,12 +86,15 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
     """A half of a record; None if it has no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = get_object(document, name) or {}
     data = members.get("data")
-    encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
     if isinstance(data, (dict, list)) and is_deep_value(data):
         raise RecordRefused(Refusal.TOO_DEEP)
-    half = EncodedText(format_json_value(data), None if encoding is None else format_json_value(encoding).upper())
+    default_encoding = CSV if name == GROUND_TRUTH else None
+    encoding = format_optional_value(members.get("encoding", default_encoding))
+    if encoding is not None:
+        encoding = encoding.upper()
+    half = EncodedText(format_json_value(data), encoding)
     if opens_base64 and half.encoding == BASE64:
         return open_base64(half, members.get("observedContentType"))
     return half
@@ -109,7 +112,9 @@ def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
             return EncodedText(content.decode(), encoding)
     except (ValueError, KeyError, TypeError, AttributeError):
         return half
-    return half if tensors is None else EncodedText(tensors, JSON)
+    if tensors is None:
+        return half
+    return EncodedText(tensors, JSON)
 
 
 def is_base64(data: str) -> bool:
@@ -157,7 +162,7 @@ def describe_mismatch(line: str) -> str:
     # The encodings may differ as written, or only after decoding BASE64
     for opens_base64 in (False, True):
         halves = read_halves(document, opens_base64=opens_base64)
-        first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
+        first, second = (halves[name].encoding if name in halves else None for name in ENDPOINT_INDEXES)
         if first != second:
             break
     return ENCODING_MISMATCH.format(first=first, second=second)

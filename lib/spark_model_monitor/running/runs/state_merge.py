@@ -149,6 +149,7 @@ def read_state(path: str) -> State:
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
     """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
+    # Only the constraints have settings
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     merged = RunDescription(
         job="merge-states",
@@ -210,13 +211,17 @@ def _apply_edits(new: Json, before: Json, after: Json) -> Json:
         added = {name: after[name] for name in after if name not in before}
         return {name: value for name, value in (edited_members | added).items() if name in after or name not in before}
     if all(map(_has_names, (new, before, after))):
-        by_name = ({feature["name"]: feature for feature in document} for document in (new, before, after))
-        return [*_apply_edits(*by_name).values()]
+        edited_entries = _apply_edits(_key_by_name(new), _key_by_name(before), _key_by_name(after))
+        return list(edited_entries.values())
     return after
 
 
 def _has_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
+
+
+def _key_by_name(features: Json) -> Json:
+    return {feature["name"]: feature for feature in features}
 
 
 def _add_states(paths: Sequence[str]) -> Any:
