@@ -185,7 +185,7 @@ def name_kind(frame: pd.DataFrame, column: str, kind: str, change: Change, rando
         feature.name: feature for feature in list_violated_features(states, {}, findings.baseline.distributions)
     }
     guess = guess_mistake(features[column])
-    return guess[0] if guess else None
+    return guess.rule if guess else None
 
 
 def main() -> int:

@@ -148,7 +148,7 @@ def guess_numbers(before, now):
     """The guess for a column of numbers that is taken for violated."""
     distributions = [create_distribution(number_feature("x", values)) for values in (before, now)]
     guess = guess_mistake(ViolatedFeature("x", *distributions, {}, {}))
-    return guess and guess[1]
+    return guess and guess.words
 
 
 @pytest.mark.parametrize(("different", "is_named"), [(6, False), (7, True)])

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.row_sample import (
     MISSING,
@@ -51,7 +50,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     create_distribution,
 )
-from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.storage import join
 from spark_model_monitor.value_class import value_class
@@ -321,7 +320,7 @@ def _compute_baseline_shares(baseline: FeatureDistribution, binned_column: Binne
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(shares.sum()))], present * shares])
 
 
-def _create_tests(binned_column: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
+def _create_tests(binned_column: BinnedColumn, *, missing: bool) -> Flags:
     """The tests, as columns of flags of bins. If missing values are the change, their bin; for numbers, the missing and unmatched
     bins and those up to each cut; for texts, each bin.
     """

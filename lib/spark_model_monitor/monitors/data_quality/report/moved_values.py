@@ -19,12 +19,12 @@ from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.distributions import (
     Counts,
     NumericDistribution,
     Pooled,
     StepCdf,
-    Values,
     align_categories,
 )
 from spark_model_monitor.statistics.states import FeatureProfile
@@ -140,13 +140,13 @@ def find_clearest_value(baseline: Counts, current: Counts) -> int:
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
 
-def _score_gaps(gaps: Values, pooled_shares: Values, num_before: float, num_now: float) -> Values:
+def _score_gaps(gaps: Doubles, pooled_shares: Doubles, num_before: float, num_now: float) -> Doubles:
     """The absolute differences of shares in standard errors: z scores of two proportions."""
     errors = np.sqrt(pooled_shares * (1 - pooled_shares) * (1 / num_before + 1 / num_now))
     return ratio_or_zero(np.abs(gaps), errors)
 
 
-def _describe_new_values(shares: Values, values: Sequence[str]) -> ValueChange:
+def _describe_new_values(shares: Doubles, values: Sequence[str]) -> ValueChange:
     """The sentence on values that the baseline never had. shares: the share of each value. values: empty if they are too many."""
     most_frequent = sorted(zip(-shares, values, strict=False), key=itemgetter(0))
     text = f"has {format_percent(float(shares.sum()))} {NEW_VALUES}"
@@ -192,9 +192,11 @@ def _describe_moved_numbers(
     if len(pooled.values) <= MAX_FLAG_VALUES:
         return change_of_clearest
     # All numbers in another unit
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
+    from spark_model_monitor.monitors.data_quality.causes.numeric_change import NumericChange
+    from spark_model_monitor.monitors.data_quality.causes.unit_conversions import find_unit_factor
 
-    if find_unit_factor(cdf_before, cdf_now) is not None:
+    numbers = NumericChange.of(cdf_before, cdf_now)
+    if numbers is not None and find_unit_factor(numbers) is not None:
         return _describe_moments(drift, baseline, current, cdf_before, cdf_now)
 
     # One value, such as that of a sensor that stopped, or one that is written for missing values

@@ -133,8 +133,7 @@ def _guess_mistakes(
         is_listed = num_categories <= max_domain_size
         guess = guess_mistake(replace(feature, shows_values=is_listed and not hide_values))
         if guess:
-            _, words = guess
-            guesses[feature.name] = words
+            guesses[feature.name] = guess.words
     return guesses
 
 
