@@ -18,7 +18,6 @@ from spark_model_monitor.statistics.drift import (
     compare_categorical,
     compare_numeric,
 )
-from spark_model_monitor.statistics.drift.comparison import distance
 from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
 )
@@ -114,7 +113,7 @@ def test_all_vectors_are_at_hand_and_each_of_their_numbers_is_compared(golden):
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", set(NUMERIC)))
 def test_numeric_distances_are_those_of_the_vectors(case, key, expected):
-    assert distance(NUMERIC[key], *make_distributions(case)) == close(expected)
+    assert compare_numeric(*make_distributions(case), method=NUMERIC[key]).distance == close(expected)
 
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", {"wasserstein"}))
@@ -151,7 +150,7 @@ def test_the_services_distance_is_what_deequ_2_0_7_printed(case, key, expected):
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", set(CATEGORICAL)))
 def test_categorical_distances_are_those_of_the_vectors(case, key, expected):
-    assert distance(CATEGORICAL[key], case["baseline"], case["window"]) == close(expected)
+    assert compare_categorical(case["baseline"], case["window"], method=CATEGORICAL[key]).distance == close(expected)
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,10 @@ def build_number_table(
     if not (before.total and after.total):
         raise Underivable(NO_VALUES)
     # The largest gap is at a value of one of the samples
-    values, gaps = before.measure_gaps(after)
-    value_of_largest_gap = values[gaps.argmax()]
+    pooled = after.pool_with(before)
+    value_of_largest_gap = pooled.values[pooled.gaps.argmax()]
     # Rows end at the baseline's deciles, at the largest gap, and at the last value, up to which both shares are 100 %
-    edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))
+    edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, pooled.values[-1]])))
     ends = edges.tolist()
     labels = [f"up to {ends[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(ends))]
     # The number of values in each range, and the cumulative share at its end

@@ -15,7 +15,7 @@ from spark_model_monitor.statistics.drift import (
     compare_categorical,
     compare_numeric,
 )
-from spark_model_monitor.statistics.drift.comparison import distance
+from spark_model_monitor.statistics.drift.distributions import align_categories
 
 FLAG_10 = NumericDistribution([[0.0] * 90 + [1.0] * 10])
 FLAG_90 = NumericDistribution([[0.0] * 10 + [1.0] * 90])
@@ -118,7 +118,7 @@ def test_a_method_has_the_limit_of_its_source(name, limit):
 def test_a_method_of_ours_is_the_distance_of_its_name_with_all_values_counted(name, ties):
     comparison = compare_numeric(FLAG_10, FLAG_90, method=name, ties=ties)
 
-    assert comparison.distance == distance(name, FLAG_10, FLAG_90) > 0.5
+    assert comparison.distance == compare_numeric(FLAG_10, FLAG_90, method=name).distance > 0.5
     assert (comparison.n, comparison.m) == (100, 100)
     assert comparison.formula == DISTANCES.get(name).facts["formula"]
 
@@ -130,7 +130,7 @@ def test_texts_are_compared_by_a_method_of_ours_too(name):
 
     comparison = compare_categorical(baseline, current, method=name)
 
-    assert comparison.distance == distance(name, baseline, current) > 0
+    assert comparison.distance == DISTANCES.get(name)(*align_categories(baseline, current)) > 0
     assert (comparison.n, comparison.m) == (100, 100)
 
 
@@ -196,24 +196,9 @@ def test_a_method_that_does_not_exist_is_refused_with_those_that_do():
 
 
 def test_a_distance_by_name_takes_the_form_that_it_needs():
-    assert distance("l_infinity_numeric", FLAG_10, FLAG_90) == pytest.approx(0.8)
+    assert compare_numeric(FLAG_10, FLAG_90, method="l_infinity_numeric").distance == pytest.approx(0.8)
     # sqrt((sqrt(.9) - sqrt(.1))^2) = sqrt(.9) - sqrt(.1), by hand; of numbers over the baseline's deciles
-    assert distance("hellinger", FLAG_10, FLAG_90) == pytest.approx(math.sqrt(0.9) - math.sqrt(0.1))
-    assert distance("hellinger", {"no": 90, "yes": 10}, {"yes": 90, "no": 10}) == pytest.approx(
-        math.sqrt(0.9) - math.sqrt(0.1)
-    )
-
-
-def test_a_distance_refuses_features_that_it_does_not_take():
-    with pytest.raises(
-        BadConfiguration, match="'chi_squared' takes categories only; write one of: l_infinity_numeric,"
-    ):
-        distance("chi_squared", FLAG_10, FLAG_90)
-    with pytest.raises(
-        BadConfiguration, match="'wasserstein_normalised' takes numbers only; write one of: l_infinity_categorical,"
-    ):
-        distance("wasserstein_normalised", {"a": 1}, {"a": 1})
-    with pytest.raises(BadConfiguration, match="numeric and a categorical"):
-        distance("psi", {"a": 1}, FLAG_90)
-    with pytest.raises(BadConfiguration, match="no distance called 'hellingen'; write one of: hellinger"):
-        distance("hellingen", FLAG_10, FLAG_90)
+    expected = pytest.approx(math.sqrt(0.9) - math.sqrt(0.1))
+    assert compare_numeric(FLAG_10, FLAG_90, method="hellinger").distance == expected
+    texts = {"no": 90, "yes": 10}, {"yes": 90, "no": 10}
+    assert compare_categorical(*texts, method="hellinger").distance == expected

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy import spatial, stats
 
-from spark_model_monitor.statistics.drift import DISTANCES, NumericDistribution
-from spark_model_monitor.statistics.drift.comparison import distance
+from spark_model_monitor.statistics.drift import DISTANCES, NumericDistribution, compare_numeric
 from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
 )
@@ -23,6 +22,10 @@ CELL_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"
 
 def numbers(*values: float, **options: float) -> NumericDistribution:
     return NumericDistribution([list(map(float, values))], **options)
+
+
+def measure_distance(name: str, baseline: NumericDistribution, current: NumericDistribution) -> float | None:
+    return compare_numeric(baseline, current, method=name).distance
 
 
 def cdf(values: Iterable[float], **options: float) -> StepCdf:
@@ -79,15 +82,16 @@ def test_the_order_of_the_cells_does_not_matter(entry):
     [pytest.param(True, "baseline", id="baseline"), pytest.param(False, "current data", id="current data")],
 )
 def test_every_distance_names_the_empty_side(name, baseline_is_empty, side_name):
-    if DISTANCES.get(name).facts["numeric"]:
-        some = numbers(1)
-        none = numbers()
+    registered = DISTANCES.get(name)
+    if registered.facts["numeric"] == "step_cdf":
+        some = cdf([1])
+        none = cdf([])
     else:
-        some = {"a": 1}
-        none = {}
+        some = np.ones(1)
+        none = np.zeros(1)
 
     with pytest.raises(EmptyDistribution, match=f"the {side_name} has no (finite )?values"):
-        distance(name, *((none, some) if baseline_is_empty else (some, none)))
+        registered(*((none, some) if baseline_is_empty else (some, none)))
 
 
 CONSTANT_ENDS = {
@@ -101,12 +105,14 @@ CONSTANT_ENDS = {
 
 @pytest.mark.parametrize(("name", "end"), CONSTANT_ENDS.items(), ids=CONSTANT_ENDS)
 def test_constants_that_differ_are_as_far_apart_as_can_be(name, end):  # D2e
-    assert distance(name, numbers(5, 5, 5), numbers(7, 7)) == pytest.approx(end)
+    assert measure_distance(name, numbers(5, 5, 5), numbers(7, 7)) == pytest.approx(end)
 
 
 @pytest.mark.parametrize("entry", [e for e in DISTANCES.values() if e.facts["numeric"]], ids=lambda entry: entry.name)
 def test_the_same_constant_on_both_sides_is_no_distance(entry):  # D2d
-    assert distance(entry.name, numbers(5, 5, 5), numbers(5, 5, 5)) == (0 if entry.facts["higher_is_more"] else 1)
+    assert measure_distance(entry.name, numbers(5, 5, 5), numbers(5, 5, 5)) == (
+        0 if entry.facts["higher_is_more"] else 1
+    )
 
 
 KNOWN = [
@@ -148,7 +154,7 @@ def test_known_distances_of_counts(name, baseline, current, expected):
     ],
 )
 def test_known_distances_of_sketches(name, baseline, current, expected):
-    assert distance(name, numbers(*baseline), numbers(*current)) == pytest.approx(expected, abs=1e-12)
+    assert measure_distance(name, numbers(*baseline), numbers(*current)) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +170,7 @@ def test_known_distances_of_wasserstein(baseline, current, expected):
 
 
 def test_the_exact_deviation_is_taken_where_it_is_recognised():
-    assert distance("wasserstein_normalised", numbers(0, 4, deviation=8.0), numbers(1, 5)) == 0.125
+    assert measure_distance("wasserstein_normalised", numbers(0, 4, deviation=8.0), numbers(1, 5)) == 0.125
 
 
 def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins():  # D2g
@@ -172,13 +178,15 @@ def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins(): 
     infinite = numbers(1, 2, positive_infinite=2)
 
     # The service counts them, Wasserstein has no finite width for them
-    assert distance("l_infinity_numeric", finite, infinite) == 0.5
-    assert distance("hellinger", finite, infinite) == pytest.approx(math.sqrt(1 - math.sqrt(0.5)))  # half is elsewhere
-    assert distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=3)) == 0.0
-    assert distance("js_divergence", numbers(positive_infinite=2), numbers(negative_infinite=2)) == 1.0
-    assert distance("wasserstein_normalised", finite, infinite) == 0.0
+    assert measure_distance("l_infinity_numeric", finite, infinite) == 0.5
+    assert measure_distance("hellinger", finite, infinite) == pytest.approx(
+        math.sqrt(1 - math.sqrt(0.5))
+    )  # half is elsewhere
+    assert measure_distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=3)) == 0.0
+    assert measure_distance("js_divergence", numbers(positive_infinite=2), numbers(negative_infinite=2)) == 1.0
+    assert measure_distance("wasserstein_normalised", finite, infinite) == 0.0
     with pytest.raises(EmptyDistribution, match="current data"):
-        distance("wasserstein_normalised", finite, numbers(positive_infinite=2))
+        wasserstein(finite.cdf, cdf([], positive_infinite=2))
 
 
 @pytest.fixture(params=range(20), ids="sample {}".format)
@@ -191,9 +199,11 @@ def test_distances_of_samples_are_scipys(samples):
     first, second = samples
     pair = numbers(*first), numbers(*second)
 
-    assert distance("l_infinity_numeric", *pair) == pytest.approx(stats.ks_2samp(first, second).statistic, abs=1e-12)
+    assert measure_distance("l_infinity_numeric", *pair) == pytest.approx(
+        stats.ks_2samp(first, second).statistic, abs=1e-12
+    )
     assert wasserstein(cdf(first), cdf(second)) == pytest.approx(stats.wasserstein_distance(first, second), abs=1e-12)
-    assert distance("wasserstein_normalised", *pair) == pytest.approx(
+    assert measure_distance("wasserstein_normalised", *pair) == pytest.approx(
         stats.wasserstein_distance(first, second) / np.std(first), abs=1e-12
     )
 

@@ -79,8 +79,7 @@ from spark_model_monitor.monitors.protocol import (
 )
 from spark_model_monitor.monitors.segment_reports import add_segment_results, locate_result, write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
@@ -141,7 +140,7 @@ def _check_metric(metric: MetricComparison) -> Iterator[CheckResult]:
 
 
 def _flag_rows_with_keys(
-    keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
+    keys: Collection[Key], key_indexes: Doubles, cells: Mapping[Cell, int], position: int
 ) -> Integers:
     """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
     is_chosen = np.array([key in keys for key in number_keys(cells, position)], np.int64)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
 
-from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, build_tie_losing_cdf, goodness_of_fit
 from spark_model_monitor.statistics.drift.distributions import (
@@ -151,6 +150,7 @@ def compare_categorical(
     Source: D3.2 to D3.5; C11.23.
     """
     distance_entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
+    # What is known without the distance
     n = sum(baseline.values())
     m = sum(current.values())
     comparison = DistanceComparison(
@@ -176,31 +176,6 @@ def compare_categorical(
     )
 
 
-def distance(
-    name: str, baseline: NumericDistribution | CategoryCounts, current: NumericDistribution | CategoryCounts
-) -> float:
-    """Any registered distance between two features of the same kind; NaN if not computable.
-
-    Raises BadConfiguration if there is no such distance or it does not take features of this kind, EmptyDistribution if
-    a side has no values.
-    """
-    distance_entry = DISTANCES.get(name)
-    if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
-        form = distance_entry.facts["numeric"]
-        if form is None:
-            raise BadConfiguration(
-                f"distance {name!r} takes categories only; write one of: {_list_distances('numeric')}"
-            )
-        return float(distance_entry(*_NUMERIC_FORMS[form](baseline, current)))
-    if isinstance(baseline, Mapping) and isinstance(current, Mapping):
-        if not distance_entry.facts["categorical"]:
-            raise BadConfiguration(
-                f"distance {name!r} takes numbers only; write one of: {_list_distances('categorical')}"
-            )
-        return float(distance_entry(*align_categories(baseline, current)))
-    raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
-
-
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
     "step_cdf": lambda baseline, current: (baseline.cdf, current.cdf),
     "deciles": lambda baseline, current: count_decile_cells(baseline.cdf, current.cdf),
@@ -208,10 +183,6 @@ _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], S
         Histogram.from_numbers(baseline), Histogram.from_numbers(current)
     ),
 }
-
-
-def _list_distances(value_type: str) -> str:
-    return ", ".join(distance_entry.name for distance_entry in DISTANCES.values() if distance_entry.facts[value_type])
 
 
 def describe_empty_samples(n: int, m: int, noun: str = "values") -> str:

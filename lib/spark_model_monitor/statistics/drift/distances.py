@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.statistics.drift.distributions import Counts, Levels, StepCdf, Values, require_values
+from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics.drift.distributions import Counts, Levels, StepCdf, require_values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_cdf
 from spark_model_monitor.value_class import value_class
 
@@ -230,8 +231,10 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     before = baseline.drop_infinite()
     after = current.drop_infinite()
     require_values(before.total, after.total, "finite values")
-    values, gaps = before.measure_gaps(after)
-    return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the widest range overflows a double
+    pooled = after.pool_with(before)
+    return 2 * float(
+        np.sum(pooled.gaps[:-1] * np.diff(pooled.values / 2))
+    )  # halves: the widest range overflows a double
 
 
 @register_distance(
@@ -256,7 +259,7 @@ def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
         return min(moved / max(baseline.deviation, MIN_DEVIATION), sys.float_info.max)
 
 
-def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Values, Values]:
+def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Doubles, Doubles]:
     require_values(baseline.sum(), current.sum())
     return baseline / baseline.sum(), current / current.sum()
 
@@ -265,7 +268,7 @@ def _remove_noise(gap: float, n: float, m: float) -> float:
     return max(0.0, gap - CRITICAL_VALUE * math.sqrt((n + m) / (n * m)))
 
 
-def _compute_relative_entropy(p: Values, q: Values) -> float:
+def _compute_relative_entropy(p: Doubles, q: Doubles) -> float:
     is_filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
     return float(np.sum(p[is_filled] * np.log2(p[is_filled] / q[is_filled])))
 

@@ -15,19 +15,16 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.states import KllSketch, Moments
 from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
 
-Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
-Flags: TypeAlias = NDArray[np.bool_]  # shape (values,) or (rows,): whether each has some property
-Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
-Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
-Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; those of level h stand for 2^h values
+Counts: TypeAlias = Doubles  # shape (cells,), not negative, any total
+Levels: TypeAlias = Sequence[Doubles] | Sequence[Sequence[float]]  # finite items; those of level h stand for 2^h values
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
@@ -48,13 +45,18 @@ class EmptyDistribution(MonitorError):
 
 @value_class(slots=False, eq=False)
 class Pooled:
-    """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
-    cumulative counts. largest_gap: the largest gap between the two cumulative distributions.
+    """Two samples over the values of both, neither empty.
+
+    values: distinct, ascending.
+    before, after: each sample's cumulative counts.
+    gaps: the gap between the two cumulative distributions at each value; they change nowhere else.
+    largest_gap: the largest of these.
     """
 
-    values: Values
-    before: Ranks
-    after: Ranks
+    values: Doubles
+    before: Integers
+    after: Integers
+    gaps: Doubles
     largest_gap: float
 
     @cached_property
@@ -63,24 +65,8 @@ class Pooled:
         counts: Counts = np.diff(np.array([self.before, self.after]), prepend=0).astype(float)
         return counts
 
-    @property
-    def total(self) -> int:
-        return int(self.before[-1] + self.after[-1])
 
-
-def pool_samples(before: StepCdf, after: StepCdf) -> Pooled:
-    """Both samples over the values of both. Neither may be empty."""
-    ordered = np.concatenate((before.values, after.values))
-    ordered.sort(kind="stable")  # merges two sorted arrays
-    values = ordered[find_last_equals(ordered)]
-    before_counts = before.ranks_at(values)
-    after_counts = after.ranks_at(values)
-    # The largest gap lies at one of the values
-    gaps = np.abs(before_counts / before.total - after_counts / after.total)
-    return Pooled(values, before_counts, after_counts, float(gaps.max()))
-
-
-def compute_rank_scores(ranks: Values) -> dict[str, Values]:
+def compute_rank_scores(ranks: Doubles) -> dict[str, Doubles]:
     """Scores of location and spread. ranks: the share of values below each, from 0 to 1.
 
     Bounded approximations of normal scores and their squares, with 99.6 and 96.5 % of their power for normal values.
@@ -92,7 +78,7 @@ def compute_rank_scores(ranks: Values) -> dict[str, Values]:
     return {"location": centred + 0.9 * outer, "spread": squares + 2.64 * outer * outer}
 
 
-def count_decimals(values: Values) -> int:
+def count_decimals(values: Doubles) -> int:
     """How many decimals the numbers have; `MAX_DECIMALS` if they have more."""
     finite = values[np.isfinite(values)]
     # In most columns a few values rule out all decimals
@@ -103,7 +89,7 @@ def count_decimals(values: Values) -> int:
     return MAX_DECIMALS
 
 
-def find_digits(values: Values, decimals: int) -> Flags:
+def find_digits(values: Doubles, decimals: int) -> Flags:
     """Whether each number's last digit of so many decimals is even, and whether it is 0; numbers with more have neither."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
@@ -113,7 +99,7 @@ def find_digits(values: Values, decimals: int) -> Flags:
     return is_digit
 
 
-def _are_on_grid(values: Values, decimals: int) -> Flags:
+def _are_on_grid(values: Doubles, decimals: int) -> Flags:
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
         tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # the rounding error of sums
@@ -131,8 +117,8 @@ class StepCdf:
     Source: D1a.
     """
 
-    values: Values
-    cumulative: Ranks
+    values: Doubles
+    cumulative: Integers
     exact_deviation: float | None = None
 
     @property
@@ -150,7 +136,7 @@ class StepCdf:
         return self.drop_infinite().compute_mean_and_deviation()[1]
 
     @cached_property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Integers:
         """The number of values equal to each value."""
         return np.diff(self.cumulative, prepend=0)
 
@@ -170,20 +156,22 @@ class StepCdf:
         """The distribution of some of its values."""
         return replace(self, values=self.values[is_chosen], cumulative=np.cumsum(self.counts[is_chosen]))
 
-    def shares_at(self, points: Values) -> Values:
+    def shares_at(self, points: Doubles) -> Doubles:
         """Share of the values at or below each of `points`, that is F(x)."""
-        shares: Values = self.ranks_at(points) / self.total
+        shares: Doubles = self.ranks_at(points) / self.total
         return shares
 
-    def measure_gaps(self, current: StepCdf) -> tuple[Values, Values]:
-        """The values of both sides, ascending, and the gap between the cumulative shares at each: they change nowhere else."""
-        values = np.union1d(self.values, current.values)
-        return values, np.abs(self.shares_at(values) - current.shares_at(values))
-
     def pool_with(self, before: StepCdf) -> Pooled:
-        """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
+        """Both samples, pooled; neither may be empty. The first call merges them, for all tests and distances of the two."""
         if before not in self._pooled_samples:
-            self._pooled_samples[before] = pool_samples(before, self)
+            ordered = np.concatenate((before.values, self.values))
+            ordered.sort(kind="stable")  # merges two sorted arrays
+            values = ordered[find_last_equals(ordered)]
+            # The largest gap lies at one of the values
+            ranks_before = before.ranks_at(values)
+            ranks = self.ranks_at(values)
+            gaps = np.abs(ranks_before / before.total - ranks / self.total)
+            self._pooled_samples[before] = Pooled(values, ranks_before, ranks, gaps, float(gaps.max()))
         return self._pooled_samples[before]
 
     @cached_property
@@ -226,16 +214,16 @@ class StepCdf:
         """This sample pooled with each one that it was compared with."""
         return {}
 
-    def with_leading_zero(self) -> Ranks:
+    def with_leading_zero(self) -> Integers:
         """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
         return np.concatenate(([0], self.cumulative))
 
-    def ranks_at(self, points: Values) -> Ranks:
+    def ranks_at(self, points: Doubles) -> Integers:
         """Number of values at or below each of `points`."""
-        ranks: Ranks = self.with_leading_zero()[np.searchsorted(self.values, points, side="right")]
+        ranks: Integers = self.with_leading_zero()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
-    def counts_at(self, points: Values) -> Counts:
+    def counts_at(self, points: Doubles) -> Counts:
         """Number of values equal to each of `points`."""
         ranks_before = self.with_leading_zero()[np.searchsorted(self.values, points, side="left")]
         return (self.ranks_at(points) - ranks_before).astype(float)
@@ -380,13 +368,13 @@ def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     return p <= MAX_LOST_DIGITS_P
 
 
-def _find_rounded(values: Values, digits: int) -> Flags:
+def _find_rounded(values: Doubles, digits: int) -> Flags:
     """Which numbers rounding leaves as they are."""
     are_equal: Flags = round_to_precision(values, digits) == values
     return are_equal
 
 
-def round_to_precision(values: Values, digits: int) -> Values:
+def round_to_precision(values: Doubles, digits: int) -> Doubles:
     """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; unchanged if it would move far."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         if digits == SINGLE:
@@ -398,7 +386,7 @@ def round_to_precision(values: Values, digits: int) -> Values:
             rounded = np.where(decimals >= 0, np.rint(values * powers) / powers, np.rint(values / powers) * powers)
         # Zero has no digits, and 32 bits can't hold numbers beyond 3.4e38
         is_near = np.abs(rounded - values) <= MAX_ROUNDING * np.abs(values)
-    numbers: Values = np.where(is_near, rounded, values)
+    numbers: Doubles = np.where(is_near, rounded, values)
     return numbers
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spark_model_monitor.statistics.drift.distributions import Counts, Flags, NumericDistribution, StepCdf, Values
+from spark_model_monitor.statistics import Doubles, Flags
+from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, StepCdf
 from spark_model_monitor.statistics.states import HistogramBin
 from spark_model_monitor.value_class import value_class
 
@@ -20,8 +21,8 @@ _LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 class Histogram:
     """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity."""
 
-    lower: Values
-    upper: Values
+    lower: Doubles
+    upper: Doubles
     counts: Counts
 
     @property
@@ -56,7 +57,7 @@ class Histogram:
         return cls.of(buckets)
 
 
-def compute_decile_edges(cdf: StepCdf) -> Values:
+def compute_decile_edges(cdf: StepCdf) -> Doubles:
     """The distinct values at which 1/10, 2/10, … 9/10 of the finite values are first reached.
 
     Source: D3.5.
@@ -91,8 +92,8 @@ def count_histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Coun
     Points are their own cells, matched by value, also those at an infinity.
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
-    edges: list[Values] = []
-    points: list[Values] = []
+    edges: list[Doubles] = []
+    points: list[Doubles] = []
     for histogram in (baseline, current):
         edges += [histogram.lower[histogram.is_wide], histogram.upper[histogram.is_wide]]
         points.append(histogram.lower[~histogram.is_wide])
@@ -100,11 +101,11 @@ def count_histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Coun
     return _count_cells(baseline, *cells), _count_cells(current, *cells)
 
 
-def _count_between(edges: Values, cdf: StepCdf) -> Counts:
+def _count_between(edges: Doubles, cdf: StepCdf) -> Counts:
     return np.diff(cdf.ranks_at(edges), prepend=0, append=cdf.total).astype(np.float64)
 
 
-def _count_cells(histogram: Histogram, edges: Values, points: Values) -> Counts:
+def _count_cells(histogram: Histogram, edges: Doubles, points: Doubles) -> Counts:
     """Counts between neighbouring edges, which include those of the histogram's wide ranges, and at points."""
     is_wide = histogram.is_wide
     lower = histogram.lower[is_wide, None] / 2

@@ -14,8 +14,8 @@ from statistics import median
 
 import numpy as np
 
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Values, compute_rank_scores, count_decimals, find_digits
+from spark_model_monitor.statistics import Doubles, Integers
+from spark_model_monitor.statistics.drift.distributions import compute_rank_scores, count_decimals, find_digits
 from spark_model_monitor.statistics.states.surplus import measure_change
 from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.statistics.verdicts.window_statistics import (
@@ -28,8 +28,6 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
-Indices = Integers
-
 STRETCHES = 4  # a value that only one of so many stretches of a baseline has was new there
 FREQUENT_TEXTS = 5  # most frequent texts, which show whether the rows are sorted by a text
 
@@ -41,14 +39,14 @@ class ColumnBlocks:
     values of the whole column, in the form of `values`.
     """
 
-    values: Values
-    value_of_row: Indices
-    sizes: Indices
-    frequent: Values
+    values: Doubles
+    value_of_row: Integers
+    sizes: Integers
+    frequent: Doubles
     are_numbers: bool
 
     @cached_property
-    def counts(self) -> Values:
+    def counts(self) -> Doubles:
         """The rows of each block with each value, shape (blocks, values)."""
         blocks = len(self.sizes)
         values = len(self.values)
@@ -57,7 +55,7 @@ class ColumnBlocks:
         return np.asarray(np.bincount(cells, np.ones(cells.size), blocks * values).reshape(blocks, values), float)
 
     @cached_property
-    def rows_of_value(self) -> Values:
+    def rows_of_value(self) -> Doubles:
         return np.bincount(self.value_of_row, minlength=len(self.values)).astype(float)
 
     def score(self) -> WindowStatistics:
@@ -87,7 +85,7 @@ class ColumnBlocks:
             statistics["unseen"] = self.counts[:, is_of_stretch].sum(axis=1) / sizes
         return statistics
 
-    def measure_reach(self) -> Values:
+    def measure_reach(self) -> Doubles:
         """How far the level of the first half of the blocks is from that of the second half, in widths of the range of all finite
         numbers: the distance of the medians of the blocks' means, times the share of the means' variance beyond noise of rows.
         Numbers in the tails count as the tails' ends; medians don't move if only some blocks differ, as by season.
@@ -106,7 +104,7 @@ class ColumnBlocks:
         distance *= estimate_between_share(row_positions, self.sizes) * row_positions.var() / (means.var(ddof=1) or 1)
         return np.full(len(means), distance)
 
-    def between_share(self) -> tuple[float, Values]:
+    def between_share(self) -> tuple[float, Doubles]:
         """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values that
         have this share: ranks of numbers, or the indicator of one of the most frequent texts.
         """
@@ -123,7 +121,7 @@ class ColumnBlocks:
         return shares[largest], candidates[largest]
 
 
-def estimate_between_share(values: Values, sizes: Indices) -> float:
+def estimate_between_share(values: Doubles, sizes: Integers) -> float:
     """The share of a column's variance between blocks in row order, beyond what groups of rows within them explain.
 
     values: ranks, or 0 and 1, block after block. The difference between the halves of a block estimates the effect of groups

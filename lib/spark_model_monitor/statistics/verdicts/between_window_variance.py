@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.statistics.drift.distributions import Flags, Values
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, normal_survival, student_survival
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
@@ -112,10 +112,10 @@ class Dispersion:
     """
 
     names: tuple[str, ...]
-    scores: Values
-    ratios: Values
-    windows: Values
-    growths: Values
+    scores: Doubles
+    ratios: Doubles
+    windows: Doubles
+    growths: Doubles
     effective: float
 
     @cached_property
@@ -168,7 +168,7 @@ class Dispersion:
         return normal_survival(((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error))
 
 
-class PastWindows(dict[str, Values]):
+class PastWindows(dict[str, Doubles]):
     """The raw statistics of past windows. Results are cached for one size of the next window, which mostly stays the same."""
 
     def __init__(self, raw: WindowStatistics) -> None:
@@ -336,7 +336,7 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary
 
 
 def _predict_between_windows(
-    ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values
+    ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Doubles
 ) -> ScoreVariance:
     """The variance of the next window's score. Variance between windows grows with their rows; variance from groups of rows
     does not. ratio: the variance ratio of past windows. growth: by what factor the next window is larger.
@@ -365,7 +365,7 @@ def _predict_between_windows(
     return ScoreVariance(factor, freedom)
 
 
-def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, float]:
+def estimate_variance_prior(squares: Doubles, freedoms: Doubles) -> tuple[float, float]:
     """The prior for each group's variance, estimated from all groups: its degrees of freedom, more for more similar
     groups, and its variance; 0 and 1 if there are few groups.
 
@@ -435,7 +435,7 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
     return Component(test, p, effect, direction, statistic, max(0.0, least_effect))
 
 
-def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_group: float) -> Component:
+def judge_largest(change: StatisticChange, values: int, past: Doubles, rows_of_group: float) -> Component:
     """The exact test of the window's largest share of a value, compared with the largest shares of past windows, whichever
     values had these.
 
@@ -452,7 +452,7 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
     return Component("largest", min(1.0, values * p), effect, statistic=float(now), least_effect=least_effect)
 
 
-def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
+def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Doubles, rows_of_group: float) -> Component:
     """The test of the rows with values that the reference lacks: whether independent rows, or past windows, have as many.
 
     Model of rows: a row has an unseen value as often as a row of the reference has a value that occurs once (Good 1953).
@@ -473,7 +473,7 @@ def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Value
     return Component("unseen", p, unseen, statistic=unseen * rows, least_effect=max(0.0, MIN_EFFECT - error))
 
 
-def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:
+def lomax_upper_tail(value: float, past: Doubles, smallest_unit: float) -> float:
     """The predictive (Lomax) tail of an exponential variable: (1 + value / sum of n past values)^-n. smallest_unit is added to
     the sum.
     """

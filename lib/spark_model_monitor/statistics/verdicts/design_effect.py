@@ -22,12 +22,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Flags, Values
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, NOISE_LEVEL
@@ -51,8 +51,6 @@ FREQUENT_VALUES = 7  # the most frequent values of a text, each with a score of 
 COLUMNS_AT_ONCE = 16  # more columns don't fit into the processor's cache
 SAMPLED_VALUES = 512  # values of a text that are sampled to find the most frequent ones
 
-Sizes: TypeAlias = NDArray[np.int64]
-
 
 class DesignEffect(NamedTuple):
     """rows: how many rows count as one. p: the p-value of this estimate, if rows are independent. skewness: the squared
@@ -73,11 +71,11 @@ class ScoredColumn(NamedTuple):
     answers: the first score of each answer; the scores of an answer are combined.
     """
 
-    scores: Values
+    scores: Doubles
     answers: Sequence[int] = (0,)
 
     @classmethod
-    def from_numbers(cls, values: Values, is_present: Flags | None = None) -> ScoredColumn:
+    def from_numbers(cls, values: Doubles, is_present: Flags | None = None) -> ScoredColumn:
         """The rank of each number and its square: two answers, for the level and for the spread."""
         quantiles = np.sort(values)[len(values) * np.arange(1, QUANTILES) // QUANTILES]
         # Numbers that equal a quantile get a cell of their own
@@ -107,7 +105,7 @@ class ScoredColumn(NamedTuple):
         return cls((flags - flags.mean())[None])
 
 
-def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
+def _put_into_rows(scores: Doubles, is_present: Flags | None) -> Doubles:
     if is_present is None:
         return scores
     row_scores = np.zeros((len(scores), len(is_present)))
@@ -115,7 +113,7 @@ def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
     return row_scores
 
 
-def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
+def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: Integers) -> list[DesignEffect]:
     """The design effect of each column: the largest of its answers. columns: all with the same runs of rows."""
     if not len(run_sizes) or run_sizes.sum() < MIN_GROUPS:
         return [INDEPENDENT for _ in columns]
@@ -130,7 +128,7 @@ def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: S
     return effects
 
 
-def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
+def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Integers) -> list[DesignEffect]:
     """The design effect of each answer of each column, from the variance ratios of its scores.
 
     columns: their rows run after run. Sums of b rows cut groups at their ends. Twice the ratio of 2 b less that of b has no
@@ -145,8 +143,8 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
     sums = _compute_cumulative_sums(scores, run_sizes)
     for _ in range(REMOVED_CHANGES):
         _remove_largest_change(sums, run_sizes)
-    ratios_by_size: list[Values] = []
-    z_by_size: list[Values] = []
+    ratios_by_size: list[Doubles] = []
+    z_by_size: list[Doubles] = []
     errors: list[float] = []  # the relative error of a ratio
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / MIN_GROUPS):
@@ -179,7 +177,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
     ]
 
 
-def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
+def estimate_score_design_effects(scores: Doubles, run_sizes: Integers) -> Doubles:
     """How many neighbouring rows count as one for each score, with the margin for cut groups; 1 for independent rows.
 
     scores: shape (scores, rows), run after run.
@@ -199,9 +197,9 @@ class ScoreMoments:
     """
 
     answers: Sequence[int]
-    variance: Values
-    effective_scores: Values
-    skewness: Values
+    variance: Doubles
+    effective_scores: Doubles
+    skewness: Doubles
 
     @classmethod
     def of(cls, columns: Sequence[ScoredColumn]) -> ScoreMoments:
@@ -223,7 +221,7 @@ class ScoreMoments:
         skewness = ratio_or_zero(np.add.reduceat(np.square(third_moments), answers), variance**3)
         return cls(answers, variance, np.maximum(effective_scores, 1.0), skewness)
 
-    def normal_score(self, ratios: Values, variance: float, pairs_cubed: float) -> Values:
+    def normal_score(self, ratios: Doubles, variance: float, pairs_cubed: float) -> Doubles:
         """The normal score of each answer's design effect, which is 1 for independent rows; -inf for a constant.
 
         variance: of the design effect of one normal score. pairs_cubed: the sum of the cubed weights of all pairs of rows
@@ -238,7 +236,7 @@ class ScoreMoments:
         return np.where(self.variance > 0, z, -np.inf)
 
 
-def _compute_cumulative_sums(scores: Values, run_sizes: Sizes) -> Values:
+def _compute_cumulative_sums(scores: Doubles, run_sizes: Integers) -> Doubles:
     """The cumulative sums within runs, less each run's mean, so that they end at 0; shape (scores, runs, longest run + 1)."""
     rows = np.arange(run_sizes.max() + 1)
     sizes = run_sizes[:, None]
@@ -249,7 +247,7 @@ def _compute_cumulative_sums(scores: Values, run_sizes: Sizes) -> Values:
     return sums
 
 
-def _remove_largest_change(sums: Values, run_sizes: Sizes) -> None:
+def _remove_largest_change(sums: Doubles, run_sizes: Integers) -> None:
     """Remove from each score the one change of level, within a run, that explains most of its variance.
 
     Source: Hawkins 1977, "Testing a sequence of observations for a shift in location".
@@ -277,7 +275,7 @@ def _estimate_share_of_changes(block_size: int, rows: int) -> float:
     return TWO_CHANGES_RATIO * math.log(blocks) / blocks
 
 
-def _compute_squared_block_sums(sums: Values, run_sizes: Sizes, block_size: int) -> tuple[Values, float, int]:
+def _compute_squared_block_sums(sums: Doubles, run_sizes: Integers, block_size: int) -> tuple[Doubles, float, int]:
     """The sum of each score's squared block sums; what is expected of it, for independent rows of variance 1; and the
     rows of the runs that are at least two blocks long. Blocks overlap by three quarters.
     """
@@ -296,9 +294,9 @@ def _compute_squared_block_sums(sums: Values, run_sizes: Sizes, block_size: int)
     return squares, expected, rows
 
 
-def ratio_or_zero(numerators: Values, denominators: Values) -> Values:
+def ratio_or_zero(numerators: Doubles, denominators: Doubles) -> Doubles:
     """The quotients, 0 for a denominator of 0."""
-    quotients: Values = np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators > 0)
+    quotients: Doubles = np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators > 0)
     return quotients
 
 
@@ -357,7 +355,7 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     return max(effect.rows, 1.0) / smallest_ratio
 
 
-def limit_flag_design_effect(flags: Flags, run_sizes: Sizes, group_size: float) -> float:
+def limit_flag_design_effect(flags: Flags, run_sizes: Integers, group_size: float) -> float:
     """The largest design effect that flagged rows can have in groups of neighbours; infinite if they are in too few places.
 
     Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows, of which the numerator is
@@ -390,7 +388,7 @@ def add_margin_for_cut_groups(rows: float) -> float:
     return 1.0
 
 
-def estimate_neighbour_design_effect(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> float:
+def estimate_neighbour_design_effect(columns: Sequence[ScoredColumn], run_sizes: Integers) -> float:
     """The largest number of rows that count as one in any of the columns; 1 if all their rows are independent."""
     effects = estimate_column_design_effects(columns, run_sizes)
     return max(combine_design_effects(effects, int(run_sizes.sum()), find_group_estimates(effects)), default=1.0)

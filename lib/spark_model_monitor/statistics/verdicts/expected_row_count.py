@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.special_functions import student_survival
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     MIN_WINDOWS,
@@ -186,8 +186,8 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 class ExpectedFreshness:
     """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
 
-    rows: Values
-    gaps: Values
+    rows: Doubles
+    gaps: Doubles
     length: float
 
     @property
@@ -205,7 +205,7 @@ class ExpectedFreshness:
         return MIN_MEASURED_GAP * self.length
 
     @property
-    def _logs(self) -> Values:
+    def _logs(self) -> Doubles:
         return np.log(self.gaps + self._resolution)
 
     def p_value(self, gap: float, rows: float) -> float:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.statistics.drift.distributions import Flags, Values
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS
 from spark_model_monitor.statistics.verdicts.between_window_variance import NOISE_LEVEL
 
@@ -26,7 +26,7 @@ MIN_LASTING_VALUES = 2
 """The fewest values at every part that begin before it and end after it; rows sorted by the column have parts without any."""
 
 
-def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
+def count_beginnings(occurs: Flags, *, may_end: bool) -> Doubles | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value was only not seen before.
 
@@ -70,10 +70,10 @@ class _RandomOrder(NamedTuple):
     logarithm. means, variances: the moments of the score of the part in which a value begins.
     """
 
-    tails: Values
-    scores: Values
-    means: Values
-    variances: Values
+    tails: Doubles
+    scores: Doubles
+    means: Doubles
+    variances: Doubles
 
 
 @lru_cache(MAX_RUNS)
@@ -84,6 +84,6 @@ def _random_order(parts: int) -> _RandomOrder:
     tails = choices / choices[0]
     scores = -np.log(np.where(tails > 0, tails, 1.0))
     probabilities = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
-    means: Values = (probabilities * scores).sum(axis=0)
-    variances: Values = (probabilities * scores**2).sum(axis=0) - means**2
+    means: Doubles = (probabilities * scores).sum(axis=0)
+    variances: Doubles = (probabilities * scores**2).sum(axis=0) - means**2
     return _RandomOrder(tails, scores, means, variances)

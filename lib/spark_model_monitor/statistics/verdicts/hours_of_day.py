@@ -14,8 +14,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     MIN_WINDOWS,
@@ -84,17 +83,17 @@ class HourCounts:
     hours).
     """
 
-    counts: Values
-    covered: Values
+    counts: Doubles
+    covered: Doubles
 
     def merge_weekdays(self) -> HourCounts:
         """The same at each hour of the day, for all blocks together."""
         return HourCounts(_merge_weekdays(self.counts), _merge_weekdays(self.covered))
 
 
-def _merge_weekdays(hours: Values) -> Values:
+def _merge_weekdays(hours: Doubles) -> Doubles:
     # Shape (weekdays, hours), or (blocks x weekdays, hours)
-    hours_of_day: Values = hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
+    hours_of_day: Doubles = hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
     return hours_of_day
 
 
@@ -129,7 +128,7 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
     return HourCounts(block_counts.counts.sum(axis=0), block_counts.covered.sum(axis=0)), block_counts
 
 
-def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
+def align(before: HourCounts, now: HourCounts) -> tuple[Doubles, Doubles]:
     """The baseline's times by hour of the day, weighted by how often the window covers the hour; and the window's times at hours
     that both sides cover.
     """
@@ -191,7 +190,7 @@ def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVari
     return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
-def find_hour_shift(before: Values, now: Values) -> int:
+def find_hour_shift(before: Doubles, now: Doubles) -> int:
     """By how many hours all of the window's times are later (earlier if negative); 0 if they differ in another way."""
     # The circular shift that brings both sides nearest, from half a day earlier to half a day later
     shares = before / before.sum()
@@ -204,7 +203,7 @@ def find_hour_shift(before: Values, now: Values) -> int:
     return 0
 
 
-def find_changed_hours(before: Values, now: Values) -> tuple[int, int]:
+def find_changed_hours(before: Doubles, now: Doubles) -> tuple[int, int]:
     """The neighbouring hours whose common share changed most: the first hour, and the hour after the last."""
     shares = before / before.sum()
     shares_now = now / now.sum()

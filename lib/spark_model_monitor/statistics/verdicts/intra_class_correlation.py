@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
@@ -47,8 +46,8 @@ MAX_SHARED_NAMES = 0.5  # largest share of the names that independent rows would
 
 
 def estimate_block_design_effects(
-    sums: Values, squares: Values, rows: Values, alone_squares: Values | float = 0, alone: float = 0
-) -> Values:
+    sums: Doubles, squares: Doubles, rows: Doubles, alone_squares: Doubles | float = 0, alone: float = 0
+) -> Doubles:
     """The number of rows that count as one, for each score: 1 for independent rows, never less. Shape (scores,).
 
     sums: sums of the centred scores by score and block. squares: sums of their squares over all rows. rows: rows of
@@ -61,7 +60,7 @@ def estimate_block_design_effects(
         return np.full(len(squares), max(1.0, total / max(filled_blocks, 1)))
     expected = squares * (1 - ((rows**2).sum() + alone) / total**2)
     observed = (sums**2).sum(axis=1) + alone_squares
-    effects: Values = np.maximum(ratio_or_zero(observed, expected), 1.0)
+    effects: Doubles = np.maximum(ratio_or_zero(observed, expected), 1.0)
     return effects
 
 
@@ -115,7 +114,7 @@ class NameShares:
     counted: the share of each value whose count is known. uncounted_names: how many other values share the remaining rows.
     """
 
-    counted: Values
+    counted: Doubles
     uncounted_names: float = 0.0
 
     @property
@@ -141,13 +140,13 @@ class NameShares:
         return expected >= MIN_EXPECTED and shared_names <= MAX_SHARED_NAMES * expected
 
 
-def estimate_rows_per_name(rows_by_block: Values) -> float:
+def estimate_rows_per_name(rows_by_block: Doubles) -> float:
     """The number of rows per name, averaged over rows: the variance of the blocks' rows over their mean; 1 if independent."""
     mean = max(rows_by_block.mean(), 1e-9)
     return float(((rows_by_block - mean) ** 2).sum() / mean / (len(rows_by_block) - 1))
 
 
-def has_one_row_per_name(rows_by_block: Values, baseline_rows_by_block: Values) -> bool:
+def has_one_row_per_name(rows_by_block: Doubles, baseline_rows_by_block: Doubles) -> bool:
     """Whether each row of a window has its own name, while names in the baseline had several rows, and the names are
     new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """

@@ -21,11 +21,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Flags, Values
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.value_class import value_class
 
-Scores: TypeAlias = Values  # shape (windows, scores)
+Scores: TypeAlias = Doubles  # shape (windows, scores)
 
 SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
 # a day in minutes, a week in days
@@ -183,7 +182,7 @@ class PastHours:
         return set(self.back[self.alarmed].tolist())
 
     @cached_property
-    def _by_weekday(self) -> Values:
+    def _by_weekday(self) -> Doubles:
         """The scores by week and weekday, from one day back on, NaN where missing. All windows have to end at one hour."""
         by_day = np.full((MAX_WEEKS * WEEK, len(SCORES)), np.nan)
         is_recent = self._days <= len(by_day)
@@ -191,7 +190,7 @@ class PastHours:
         return by_day.reshape(MAX_WEEKS, WEEK, len(SCORES))
 
     @cached_property
-    def _days_that_stand_out(self) -> tuple[Values, Values]:
+    def _days_that_stand_out(self) -> tuple[Doubles, Doubles]:
         """For each weekday, the differences of its scores from the median of all days, in that of the last two weeks in which
         they are smaller; and the largest absolute difference.
         """
@@ -321,9 +320,9 @@ def compare_with_hour(
     return like, frozenset(unlike), replace(same_hour, alarmed=alarmed)
 
 
-def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> Values:
+def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> Doubles:
     """The squared scores of each window relative to its hour, or to its weekday if smaller."""
-    squares: Values = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
+    squares: Doubles = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
     if (week := past_by_reference.get(CLOCK_WEEK + suffix)) is not None:
         backs = past_by_reference[CLOCK_DAY + suffix].back, week.back
         _, day_index, week_index = np.intersect1d(*backs, assume_unique=True, return_indices=True)
@@ -456,7 +455,7 @@ def _compute_largest_variance_ratio(scores: Scores, groups: Integers, units: Int
     return max(ratios)
 
 
-def _compute_variance_ratio(means: Values, weights: Values, squares: Values, freedom: Values) -> float:
+def _compute_variance_ratio(means: Doubles, weights: Doubles, squares: Doubles, freedom: Doubles) -> float:
     if len(means) < 2 or not freedom.any():
         return 0.0
     deviations = means - weights @ means / weights.sum()

@@ -14,11 +14,8 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
-
-Sizes = Integers
 
 MIN_ROWS_AT_END = 4.0  # fewest rows near an end that show how the tail falls
 
@@ -43,7 +40,7 @@ def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, d
     return hypergeometric_tail(baseline_count, baseline_rows, count, rows)
 
 
-def has_steep_end(counts: Values) -> bool:
+def has_steep_end(counts: Doubles) -> bool:
     """Whether the tail falls at least exponentially towards an end. counts: the rows within each of several distances from it,
     each distance twice the distance before.
 
@@ -64,7 +61,7 @@ def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float
     return math.exp(min(0.0, logarithm + math.lgamma(2 * count + 1) - math.lgamma(count + 1)))
 
 
-def find_standstills(values: Values | Sizes, sizes: Sizes) -> tuple[Sizes, Sizes]:
+def find_standstills(values: Doubles | Integers, sizes: Integers) -> tuple[Integers, Integers]:
     """The stretches of equal neighbours within runs of rows: the first row of each, and its length."""
     is_first = np.ones(len(values), bool)
     is_first[1:] = values[1:] != values[:-1]
@@ -73,7 +70,7 @@ def find_standstills(values: Values | Sizes, sizes: Sizes) -> tuple[Sizes, Sizes
     return first_rows, np.diff(first_rows, append=len(values))
 
 
-def measure_standstills(value_indices: Sizes, sizes: Sizes) -> Values:
+def measure_standstills(value_indices: Integers, sizes: Integers) -> Doubles:
     """The rarest stretch of equal neighbours of each run, in units of the longest stretch of independent rows."""
     first_rows, lengths = find_standstills(value_indices, sizes)
     shares = np.bincount(value_indices)[value_indices[first_rows]] / len(value_indices)
@@ -81,12 +78,12 @@ def measure_standstills(value_indices: Sizes, sizes: Sizes) -> Values:
     return np.maximum.reduceat(measures, np.searchsorted(first_rows, sizes.cumsum() - sizes))
 
 
-def compute_standstill(length: Values | Sizes, share: Values, rows: int) -> Values:
+def compute_standstill(length: Doubles | Integers, share: Doubles, rows: int) -> Doubles:
     """The length of a stretch of equal neighbours, in units of the longest stretch by chance: length log(1/share) / log(rows).
 
     share: the share of rows with the stretch's value.
     """
-    standstills: Values = length * np.log(1 / share) / math.log(max(rows, 2))
+    standstills: Doubles = length * np.log(1 / share) / math.log(max(rows, 2))
     return standstills
 
 

@@ -18,12 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, Values, compute_rank_scores
+from spark_model_monitor.statistics import Doubles
+from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, compute_rank_scores
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile
 from spark_model_monitor.value_class import value_class
 
-Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
-WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by field, of shape (windows,); NaN if undefined
+Windows: TypeAlias = Doubles  # shape (windows, cells): counts of each window; totals include them
+WindowStatistics: TypeAlias = Mapping[str, Doubles]  # raw statistics by field, of shape (windows,); NaN if undefined
 
 MAX_FREQUENT = 8  # most frequent values of a column, each with a score of its share
 VALUES = tuple(f"value{rank}" for rank in range(1, MAX_FREQUENT + 1))
@@ -84,7 +85,7 @@ class StatisticChange:
         return self.field.rstrip("0123456789")
 
 
-def compare_numbers(before: NumericDistribution, now: NumericDistribution, frequent: Values) -> list[StatisticChange]:
+def compare_numbers(before: NumericDistribution, now: NumericDistribution, frequent: Doubles) -> list[StatisticChange]:
     """The changes of a numeric column. Neither side is empty. frequent: the reference's most frequent values."""
     pooled = now.cdf.pool_with(before.cdf)
     changes = compare_values(pooled.values, pooled.counts, frequent, before.error + now.error)
@@ -129,7 +130,7 @@ def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> Sta
     return _compare_shares(["missing"], counts[:, None], rows.tolist())[0]
 
 
-def score_missing(before: Values, n: Values, now: Values, m: Values) -> Values:
+def score_missing(before: Doubles, n: Doubles, now: Doubles, m: Doubles) -> Doubles:
     """The score of missing values, of square roots: an outage moves it less than their number, so that a worse one is seen.
 
     before, n: missing values and rows of the other windows. now, m: those of the window. Source: Freeman and Tukey 1950.
@@ -137,12 +138,12 @@ def score_missing(before: Values, n: Values, now: Values, m: Values) -> Values:
     rows = n + m
     share = (before + now) / rows
     difference = np.sqrt(now) + np.sqrt(now + 1) - np.sqrt(4 * share * m + 1)
-    scores: Values = difference / np.sqrt(np.maximum(n / rows * (1 - share), 1 / rows))
+    scores: Doubles = difference / np.sqrt(np.maximum(n / rows * (1 - share), 1 / rows))
     return scores
 
 
 def count_cells(
-    counts: Windows, ranks: Values, values: NDArray[Any], frequent: NDArray[Any]
+    counts: Windows, ranks: Doubles, values: NDArray[Any], frequent: NDArray[Any]
 ) -> tuple[list[str], Windows]:
     """The fields of a column's sixteenths, tails and frequent values, and the number of each window's rows in them.
 
@@ -164,7 +165,7 @@ def count_cells(
     return names, rows[:, np.searchsorted(cuts, ends)] - rows[:, np.searchsorted(cuts, starts)]
 
 
-def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
+def _score_few_rows(scores: Doubles, totals: Counts, counts: Counts) -> float:
     """The absolute normal score with the exact tail of a sum of few scores, which is not normal itself.
 
     Model: the rows are drawn from those of both sides with replacement; a correction makes them vary less, as without it.
@@ -181,7 +182,7 @@ def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
     return -normal_quantile(max(tail, ERROR_OF_SUMS)) / math.sqrt(1 - rows / totals.sum())
 
 
-def compare_mean_scores(scores: Values, totals: Counts, windows: Windows, sizes: Values) -> tuple[Values, Values]:
+def compare_mean_scores(scores: Doubles, totals: Counts, windows: Windows, sizes: Doubles) -> tuple[Doubles, Doubles]:
     """The difference of each window's mean score from the mean score of all other rows, and its standard error.
 
     scores, totals: the score of each value, and how often it occurs. windows: shape (windows, values). sizes: their rows.
@@ -211,7 +212,7 @@ def _compare_shares(
     ]
 
 
-def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+def score_counts(totals: Counts, windows: Windows, sizes: Doubles, rows: float) -> Windows:
     """The score of each count, as in `StatisticChange`: its variance is 1 for independent rows, and the rows of a group for
     groups; 0 for the only category, which can't change. sizes: rows of each window. rows: rows in total.
 

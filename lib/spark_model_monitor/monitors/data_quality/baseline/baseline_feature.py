@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     truncate_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, merge_histories
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
@@ -105,7 +105,7 @@ class BaselineFeature:
         return self.baseline.seasons.get(self.name)
 
     @cached_property
-    def new_value_counts(self) -> tuple[Values, Values] | None:
+    def new_value_counts(self) -> tuple[Doubles, Doubles] | None:
         """The numbers of new values in parts of the baseline, if values grew in number along its rows; else None."""
         return self.baseline.get_variation().count_new_values(self.name)
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new, has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
-from spark_model_monitor.statistics.drift.distributions import Flags
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -34,7 +34,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     MIN_GROUPS,
     DesignEffect,
     ScoredColumn,
-    Sizes,
     add_margin_for_cut_groups,
     combine_design_effects,
     estimate_column_design_effects,
@@ -165,7 +164,7 @@ class SampledColumn:
     is_missing: Flags
 
     @property
-    def run_of_row(self) -> NDArray[np.int64]:
+    def run_of_row(self) -> Integers:
         """The index of each row's run."""
         return np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
 
@@ -237,7 +236,7 @@ def _estimate_neighbours(
 
 
 def _estimate_same_runs(
-    columns: Sequence[SampledColumn], run_sizes: Sizes, unfit_features: Mapping[str, str]
+    columns: Sequence[SampledColumn], run_sizes: Integers, unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
     # The scores of each column's values and of its missing values; and the members that may show groups of rows
     scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
@@ -461,7 +460,7 @@ def _explain_by_groups(
         yield GroupColumn(group.name, effects, names[group.name], explained, tuple(names))
 
 
-def _estimate_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
+def _estimate_in_order(column: ScoredColumn, rows: Integers, group_of_row: Integers) -> DesignEffect:
     """The design effect of a column in groups. rows: the indices of the rows to use, group after group."""
     sizes = np.bincount(group_of_row[rows])
     sizes = sizes[sizes > 0]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, find_time_type
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import Values, align_precision
+from spark_model_monitor.statistics.drift.distributions import align_precision
 from spark_model_monitor.statistics.states import (
     DataTypeCounts,
     FeatureProfile,
@@ -73,7 +74,7 @@ class FeatureDistribution:
     is_never_compared: bool = False
     other_cells: int = 0
 
-    def count_values(self, values: NDArray[Any]) -> Values:
+    def count_values(self, values: NDArray[Any]) -> Doubles:
         """How often each of these values occurs."""
         if self.numbers is not None:
             return self.numbers.cdf.counts_at(values)

@@ -23,7 +23,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     create_distribution,
     find_new_values,
 )
-from spark_model_monitor.statistics.drift.distributions import Values, align_categories
+from spark_model_monitor.statistics import Doubles, Integers
+from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.states import Profile, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
@@ -96,7 +97,7 @@ class Variation:
             return None
         return self.unfit.get(name)
 
-    def count_new_values(self, name: str) -> tuple[Values, Values] | None:
+    def count_new_values(self, name: str) -> tuple[Doubles, Doubles] | None:
         """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
         if name not in self.past:
             return None
@@ -172,7 +173,7 @@ def compare_blocks_with(total: Profile, part: Profile, blocks: StatisticsByFeatu
 def _add_block_statistics(
     name: str,
     blocks: ColumnBlocks,
-    rows: Values,
+    rows: Doubles,
     past: dict[str, PastWindows],
     unfit: dict[str, str],
     *,
@@ -193,7 +194,7 @@ def _add_block_statistics(
             if unfit[name] == LOOKS_SORTED and share > MAX_SHARE_OF_SORTED_PARTS:
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
-    missing: Values = rows - blocks.sizes
+    missing: Doubles = rows - blocks.sizes
     scores = score_missing(missing.sum() - missing, rows.sum() - rows, missing, rows)
     statistics = {"missing": scores, **blocks.score()}
     if new_values is not None:
@@ -316,7 +317,7 @@ def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> 
     return histories
 
 
-def _explain_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+def _explain_unfit(values: Doubles, sizes: Integers, *, is_numeric: bool) -> str:
     """Why parts differ by their place more than groups of rows explain. values: those of `ColumnBlocks.between_share`.
 
     Sorted rows cross their mean once, and apart from noise only rise or only fall; a text has all its rows in one place.

@@ -9,8 +9,8 @@ import numpy as np
 
 from spark_model_monitor.documents.page import Overlay, format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.date_columns import MIN_DATE_SHARE, DateColumn
-from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.value_class import value_class
 
 BINS = 20
@@ -24,7 +24,7 @@ class Bins:
     ends: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
 
-    def compute_shares(self, distribution: FeatureDistribution) -> Values | None:
+    def compute_shares(self, distribution: FeatureDistribution) -> Doubles | None:
         """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
         numbers = distribution.numbers
         if self.ends is not None and numbers is not None and numbers.total:
@@ -41,7 +41,7 @@ class Bins:
         return names
 
     @property
-    def _edges(self) -> Values:
+    def _edges(self) -> Doubles:
         low, high = self.ends or (0.0, 0.0)
         # In halves, since the whole width may exceed a double
         halves = np.linspace(low / 2, high / 2, BINS + 1)
@@ -51,7 +51,7 @@ class Bins:
         edges[-1] = high
         return edges
 
-    def _share_categories(self, counts: Mapping[str, int]) -> Values:
+    def _share_categories(self, counts: Mapping[str, int]) -> Doubles:
         total = sum(counts.values())
         shares = np.zeros(BINS + 2)
         first = [counts.get(name, 0) / total for name in self.names[:BINS]]
@@ -93,7 +93,7 @@ def draw_overlay(
     distributions = [baseline]
     if current is not None:
         distributions.append(current)
-    shares: list[Values] = []
+    shares: list[Doubles] = []
     for distribution in distributions:
         known_shares = bins.compute_shares(distribution)
         if known_shares is None:
@@ -117,7 +117,7 @@ def draw_overlay(
     return create_overlay([share[shown_bins] for share in shares], caption, bins.ends)
 
 
-def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> Overlay:
+def _draw_categories(bins: Bins, shares: Sequence[Doubles], most_named: int) -> Overlay:
     """The picture of the most frequent categories, the others, and new ones."""
     caption = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
     if len(shares) > 1:
@@ -159,7 +159,7 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
 
 
 def create_overlay(
-    shares: Sequence[Values],
+    shares: Sequence[Doubles],
     caption: str,
     ends: tuple[float, float] | None = None,
     names: Sequence[str] = (),

@@ -151,8 +151,7 @@ def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: Feature
     numbers_now = create_distribution(current_profile).numbers
     if numbers is not None and numbers_now is not None:
         pooled = numbers_now.cdf.pool_with(numbers.cdf)
-        gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
-        return partial(_count_up_to, float(pooled.values[int(gaps.argmax())]))
+        return partial(_count_up_to, float(pooled.values[int(pooled.gaps.argmax())]))
     # Texts: count the text whose share changed most
     counts_before = baseline_profile.exact_domain
     counts_now = current_profile.exact_domain

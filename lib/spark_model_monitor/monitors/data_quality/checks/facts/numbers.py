@@ -16,8 +16,9 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes, estimate_group_size
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, Values
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
 from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail, has_steep_end, steep_end_tail
 
@@ -105,7 +106,7 @@ def _judge_numbers_outside(
     cluster = 1
     rows_within = 0.0
 
-    def is_outside(values: Values) -> Flags:
+    def is_outside(values: Doubles) -> Flags:
         return np.asarray((values < below) | (values > above))
 
     if ends is not None and count:
@@ -130,7 +131,7 @@ def _compute_tail(count: int, *, rows: int, baseline_rows: int, cluster: int, ro
     return p
 
 
-def _count_within(baseline_profile: FeatureProfile, numbers: Values, cluster: float) -> float:
+def _count_within(baseline_profile: FeatureProfile, numbers: Doubles, cluster: float) -> float:
     """How many clusters of the baseline's rows are as near to its end as the nearest of these numbers is beyond it, if the tail
     falls steeply there, otherwise 0; the smaller number of both ends.
     """
@@ -150,7 +151,7 @@ def _count_within(baseline_profile: FeatureProfile, numbers: Values, cluster: fl
     return min(clusters_within, default=0.0)
 
 
-def _count_near_end(baseline_profile: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
+def _count_near_end(baseline_profile: FeatureProfile, distances: Doubles, *, is_low: bool) -> Doubles:
     """The number of the baseline's rows within each distance from an end of its numbers."""
     sketch = baseline_profile.kll
     baseline = baseline_profile.moments

@@ -22,8 +22,8 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import PREVIOUS, compare_with_reference
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_survival, student_survival
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.hash_samples import EMPTY_LEVEL
@@ -181,7 +181,7 @@ def standstill_check(feature: FeatureComparison, baseline_profile: FeatureProfil
     )
 
 
-def compare_largest_shares(feature: FeatureComparison, largest: Values, current: Frequencies) -> FactEvidence | None:
+def compare_largest_shares(feature: FeatureComparison, largest: Doubles, current: Frequencies) -> FactEvidence | None:
     """The largest share of a value in the window, compared with the largest shares in parts of the baseline and in earlier
     windows, whichever values have them. This test replaces the column's test of drift, and has its level.
 
@@ -444,8 +444,8 @@ def _count_values(profile: FeatureProfile) -> int:
 
 
 def _count_past_new_values(
-    feature: FeatureComparison, counts_in_parts: Values, baseline_rows: int
-) -> tuple[Values, Values]:
+    feature: FeatureComparison, counts_in_parts: Doubles, baseline_rows: int
+) -> tuple[Doubles, Doubles]:
     """The counts of new values in parts of the baseline's second half and in earlier windows, and the rows of each."""
     rows_of_parts = np.full(len(counts_in_parts), baseline_rows / 2 / len(counts_in_parts))
     # Earlier windows add theirs, once enough of them are known
@@ -456,7 +456,7 @@ def _count_past_new_values(
     return np.concatenate((counts_in_parts, counts_in_windows)), np.concatenate((rows_of_parts, rows_of_windows))
 
 
-def _estimate_overdispersion(counts: Values, rows: Values) -> float:
+def _estimate_overdispersion(counts: Doubles, rows: Doubles) -> float:
     """Chi-square of the counts over its degrees of freedom, if it is beyond chance; otherwise 1."""
     expected = rows * (counts.sum() / rows.sum())
     chi_square = 0.0

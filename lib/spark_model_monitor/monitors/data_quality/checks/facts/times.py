@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
@@ -24,6 +23,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_unit
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -352,10 +352,10 @@ def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tupl
     return max(stretch.begin, first_second), min(stretch.end, end_second)
 
 
-def _are_within(stretch: Stretch, begin: float, end: float) -> NDArray[np.bool_]:
+def _are_within(stretch: Stretch, begin: float, end: float) -> Flags:
     """Which hours of a stretch have a time from one second to another."""
     first_seconds = stretch.starts * SECONDS_OF_HOUR
-    are_within: NDArray[np.bool_] = (first_seconds > begin - SECONDS_OF_HOUR) & (first_seconds < end)
+    are_within: Flags = (first_seconds > begin - SECONDS_OF_HOUR) & (first_seconds < end)
     return are_within
 
 
