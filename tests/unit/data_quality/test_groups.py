@@ -14,8 +14,8 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
     FeatureDesignEffect,
     GroupColumn,
     _has_differences_of_groups,
-    count_group_names,
 )
+from spark_model_monitor.monitors.data_quality.distribution.group_names import count_group_names
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import RowRuns
 

@@ -32,15 +32,17 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
     FeatureDesignEffect,
     FindValues,
     WindowDesignEffects,
-    count_group_names,
-    estimate_new_values,
-    estimate_rows_of_value,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     align_distributions,
     create_distribution,
     restrict_to_lasting_values,
+)
+from spark_model_monitor.monitors.data_quality.distribution.group_names import (
+    count_group_names,
+    estimate_new_values,
+    estimate_rows_of_value,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,

@@ -20,13 +20,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new, has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
+from spark_model_monitor.monitors.data_quality.distribution.group_names import count_group_names
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics import Flags, Integers
-from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
+from spark_model_monitor.statistics.states import Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
-from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.row_counts import MAX_GROUP_ROWS, MIN_ROWS, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MAX_NOISE_RATIO
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
@@ -44,9 +43,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
-    MIN_NAMES,
-    MIN_ROWS_PER_NAME,
-    NameShares,
     estimate_group_design_effect,
     group_design_effect,
 )
@@ -65,6 +61,12 @@ class FeatureDesignEffect(NamedTuple):
     value_design_effect: float = 1.0
     missing_design_effect: float = 1.0
 
+    def with_rows(self, rows: float, *, of_missing: bool) -> FeatureDesignEffect:
+        """The same, with another number of rows for missing values, or for values."""
+        if of_missing:
+            return self._replace(missing_design_effect=rows)
+        return self._replace(value_design_effect=rows)
+
 
 INDEPENDENT_ROWS = FeatureDesignEffect()
 
@@ -73,9 +75,9 @@ INDEPENDENT_ROWS = FeatureDesignEffect()
 class WindowDesignEffects:
     """How many rows of a window count as one.
 
-    by_feature: the features whose rows are dependent. group_column: the column whose values explain why rows that are
-    scattered over the window are alike, if nobody named it. sampled_columns: the sampled rows of each feature, group after group
-    if a person named a group column; empty if one was found.
+    by_feature: the features whose rows are dependent.
+    group_column: the column whose values explain why rows that are scattered over the window are alike, if nobody named it.
+    sampled_columns: the sampled rows of each feature, group after group if a person named a group column; empty if one was found.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
@@ -100,16 +102,18 @@ def estimate_window_design_effects(
         return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)}, None, by_name)
     columns = [column for column in by_name.values() if len(column.values) >= 2 * MIN_ROWS]
     effects = _estimate_neighbours(columns, unfit_features)
-    # A feature gets the design effect of a group column's groups if it is larger than that of neighbours
     group = None
     if baseline is not None:
         group = _find_group_column(profile, baseline, columns)
+    if group is None:
+        return WindowDesignEffects(effects, None, by_name)
+    # A feature gets the design effect of the column's groups if it is larger than that of neighbours
     scattered_effects: dict[str, FeatureDesignEffect] = {}
-    for name, effect in group.effects.items() if group is not None else ():
-        of_neighbours = effects.get(name, INDEPENDENT_ROWS)
-        if max(effect) > MAX_NOISE_RATIO * max(of_neighbours):  # else neighbours show these groups already
-            scattered_effects[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
-    if group is None or not scattered_effects:
+    for name, effect in group.effects.items():
+        neighbour_effect = effects.get(name, INDEPENDENT_ROWS)
+        if max(effect) > MAX_NOISE_RATIO * max(neighbour_effect):  # else neighbours show these groups already
+            scattered_effects[name] = FeatureDesignEffect(*map(max, effect, neighbour_effect))
+    if not scattered_effects:
         return WindowDesignEffects(effects, None, by_name)
     scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
     # The names of new groups are new, too, so all rows of these columns count as one
@@ -152,8 +156,10 @@ def _estimate_named_groups(columns: Iterable[SampledColumn]) -> dict[str, Featur
 
 @value_class
 class SampledColumn:
-    """A feature in the sampled rows, run after run. values: the present values. has_value, is_missing: one flag per row. A text
-    in a column of numbers is neither a value nor missing.
+    """A feature in the sampled rows, run after run.
+
+    values: the present values.
+    has_value, is_missing: one flag per row. A text in a column of numbers is neither a value nor missing.
     """
 
     name: str
@@ -238,41 +244,62 @@ def _estimate_neighbours(
 def _estimate_same_runs(
     columns: Sequence[SampledColumn], run_sizes: Integers, unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
-    # The scores of each column's values and of its missing values; and the members that may show groups of rows
-    scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
-    group_members: list[tuple[str, str]] = []
-    for column in columns:
-        against = column.reversal_share
-        is_sorted = is_constant_in_runs(column.values)
-        if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
-            scores[column.name, "value_design_effect"] = column.score
-            # Columns that rows are sorted by show no groups: sorted numbers rise or fall, sorted texts are constant in runs
-            is_unordered = column.are_numbers or not is_sorted
-            if against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features:
-                group_members.append((column.name, "value_design_effect"))
-        if column.is_missing.any():
-            scores[column.name, "missing_design_effect"] = partial(ScoredColumn.from_flags, column.is_missing)
-            group_members.append((column.name, "missing_design_effect"))
-    effects_of_scores = estimate_column_design_effects((score() for score in scores.values()), run_sizes)
-    estimates = dict(zip(scores, effects_of_scores, strict=True))
-    group_estimates = find_group_estimates([estimates[member] for member in group_members])
+    requests = _list_requests(columns, unfit_features)
+    estimates = estimate_column_design_effects((request.score() for request in requests), run_sizes)
+    group_estimates = find_group_estimates(
+        [estimate for request, estimate in zip(requests, estimates, strict=True) if request.may_show_groups]
+    )
     typical_rows = typical_design_effect(group_estimates)
     # The positions of missing values limit their design effect
-    limits = dict.fromkeys(estimates, math.inf)
-    for column in columns:
-        if column.is_missing.any():
-            limit = limit_flag_design_effect(column.is_missing, run_sizes, typical_rows)
-            limits[column.name, "missing_design_effect"] = limit
-    counts = combine_design_effects([*estimates.values()], int(run_sizes.sum()), group_estimates, [*limits.values()])
+    limits = []
+    for request in requests:
+        limit = math.inf
+        if request.of_missing:
+            limit = limit_flag_design_effect(request.column.is_missing, run_sizes, typical_rows)
+        limits.append(limit)
+    counts = combine_design_effects(estimates, int(run_sizes.sum()), group_estimates, limits)
     # A column without missing values here may lack values in whole groups elsewhere, so it gets the typical effect
     effects: dict[str, FeatureDesignEffect] = {}
     typical_effect = FeatureDesignEffect(missing_design_effect=add_margin_for_cut_groups(typical_rows))
     if typical_effect != INDEPENDENT_ROWS:
         effects = {column.name: typical_effect for column in columns}
-    for (name, member), rows in zip(estimates, counts, strict=True):
+    for request, rows in zip(requests, counts, strict=True):
+        name = request.column.name
         if rows > 1 or name in effects:
-            effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
+            effects[name] = effects.get(name, INDEPENDENT_ROWS).with_rows(rows, of_missing=request.of_missing)
     return effects
+
+
+@value_class
+class _EffectRequest:
+    """A design effect to estimate.
+
+    score: computes the scores of the column's values, or of its missing values.
+    of_missing: whether it is that of missing values.
+    may_show_groups: whether it may show that rows come in groups.
+    """
+
+    column: SampledColumn
+    score: Callable[[], ScoredColumn]
+    of_missing: bool
+    may_show_groups: bool
+
+
+def _list_requests(columns: Sequence[SampledColumn], unfit_features: Mapping[str, str]) -> list[_EffectRequest]:
+    """The design effects of each column's values and of its missing values."""
+    requests = []
+    for column in columns:
+        against = column.reversal_share
+        is_sorted = is_constant_in_runs(column.values)
+        if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
+            # Columns that rows are sorted by show no groups: sorted numbers rise or fall, sorted texts are constant in runs
+            is_unordered = column.are_numbers or not is_sorted
+            may_show_groups = against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features
+            requests.append(_EffectRequest(column, column.score, False, may_show_groups))
+        if column.is_missing.any():
+            score_missing = partial(ScoredColumn.from_flags, column.is_missing)
+            requests.append(_EffectRequest(column, score_missing, True, True))
+    return requests
 
 
 def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
@@ -294,8 +321,10 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
 class GroupColumn:
     """A column whose values explain why rows are alike.
 
-    effects: the design effects of the features that it explains. name_count: the number of its values. sum_of_log_effects:
-    the sum of the logarithms of these design effects. name_columns: all columns whose values may name groups.
+    effects: the design effects of the features that it explains.
+    name_count: the number of its values.
+    sum_of_log_effects: the sum of the logarithms of these design effects.
+    name_columns: all columns whose values may name groups.
     """
 
     name: str
@@ -341,87 +370,6 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     return excess > 0
 
 
-@cache_with_feature
-def compute_value_shares(feature: FeatureProfile) -> NameShares | None:
-    """How the rows are spread over the values of a feature; None if unknown."""
-    sketch = feature.kll
-    frequencies = feature.frequencies
-    present = feature.num_present
-    if feature.is_numeric and sketch is not None:
-        present = feature.num_numbers
-        counts = np.diff(sketch.step_cdf()[1], prepend=0)
-        if sketch.error:  # only values that a sketch keeps often have known counts
-            counts = counts[counts > 2 ** len(sketch.levels)]
-    elif not feature.is_numeric and frequencies is not None:
-        counts = np.fromiter(frequencies.counts.values(), np.int64)
-    else:
-        return None
-    # Values that the states don't list are rare
-    if feature.distinct is None or not present:
-        return None
-    unseen_values = 0.0
-    if counts.sum() < present:
-        unseen_values = max(float(feature.distinct.estimate() - len(counts)), 1.0)
-    return NameShares(counts / present, unseen_values)
-
-
-def estimate_rows_of_value(baseline: FeatureProfile, current: FeatureProfile) -> float:
-    """How many rows of a window share a value beyond chance, as those of a user do: by what factor independent baseline rows
-    would have more values, or all rows of each value if that is 2; but no more than the baseline's rows per value; 1 if unknown.
-    """
-    shares = compute_value_shares(baseline)
-    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None:
-        return 1.0
-    observed = max(current.distinct.estimate(), 1)
-    rows_of_value = shares.expected_names(current.num_present) / observed
-    # Many independent rows may have all values of a column, such as ages, so there the factor is too small
-    if rows_of_value >= 2:
-        rows_of_value = current.num_present / observed
-    rows_per_value = baseline.num_present / (len(shares.counted) + shares.uncounted_names)
-    return add_margin_for_cut_groups(min(rows_of_value, rows_per_value))
-
-
-def estimate_new_values(baseline: FeatureProfile | None, current: FeatureProfile) -> float:
-    """The share of a window's different values that the baseline lacks, up to the error of the numbers of different values."""
-    if baseline is None or baseline.distinct is None or current.distinct is None:
-        return 0.0
-    added = (baseline.distinct + current.distinct).estimate() - baseline.distinct.estimate()
-    return added / max(current.distinct.estimate(), 1)
-
-
-@cache_with_feature
-def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
-    """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
-    shares = compute_value_shares(baseline)
-    is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
-    if shares is None or not is_whole or explain_always_new(baseline) is not None:
-        return None
-    names = len(shares.counted) + shares.uncounted_names
-    repeats = baseline.num_present >= MIN_ROWS_PER_NAME * names
-    if repeats and shares.diversity >= MIN_NAMES:
-        return shares
-    return None
-
-
-def count_group_names(baseline_feature: FeatureProfile, current_feature: FeatureProfile) -> float | None:
-    """The number of the feature's values in the window, if these are names of groups; None if the window shares as many
-    with the baseline as independent rows would.
-    """
-    shares = _compute_name_shares(baseline_feature)
-    if shares is None or current_feature.distinct is None or baseline_feature.is_numeric != current_feature.is_numeric:
-        return None
-    # The baseline's names are texts or whole numbers, so the window's have to be, too
-    if current_feature.is_numeric and not has_whole_numbers(current_feature):
-        return None
-    names = float(current_feature.distinct.estimate())
-    num_shared = names
-    if baseline_feature.column_type is current_feature.column_type:  # else equal values have other hashes
-        num_shared -= names * estimate_new_values(baseline_feature, current_feature)
-    if shares.has_too_few(num_shared, current_feature.num_present):
-        return names
-    return None
-
-
 def _explain_by_groups(
     names: Mapping[str, float], window_rows: int, columns: Sequence[SampledColumn]
 ) -> Iterator[GroupColumn]:
@@ -434,28 +382,28 @@ def _explain_by_groups(
         group_of_row[group.has_value] = codes
         # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]
-        estimates: dict[tuple[str, str], DesignEffect] = {}
+        # By feature, and whether it is that of missing values
+        estimates: dict[tuple[str, bool], DesignEffect] = {}
         for column in columns:
             # Other columns of names are new where the groups are, so they show nothing
             if column.name in names or column.run_sizes != group.run_sizes:
                 continue
             rows = order[column.has_value[order]]
-            estimates[column.name, "value_design_effect"] = _estimate_in_order(column.score(), rows, group_of_row)
+            estimates[column.name, False] = _estimate_in_order(column.score(), rows, group_of_row)
             if column.is_missing.any():
-                estimates[column.name, "missing_design_effect"] = _estimate_in_order(
-                    ScoredColumn.from_flags(column.is_missing), order, group_of_row
-                )
+                missing_scores = ScoredColumn.from_flags(column.is_missing)
+                estimates[column.name, True] = _estimate_in_order(missing_scores, order, group_of_row)
         # Each column of names is a test of its own
         if not any(find_dependent_columns([len(names) * estimate.p for estimate in estimates.values()])):
             continue
         # Now that the column names groups, all estimates count, as if a person had named it
         effects: dict[str, FeatureDesignEffect] = {}
-        for (feature, member), estimate in estimates.items():
+        for (feature, of_missing), estimate in estimates.items():
             if estimate.rows > MAX_DISPERSED:
                 # The sample has only a part of each group's rows, so groups are larger in the window
                 rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / len(group.has_value))
                 effect = effects.get(feature, INDEPENDENT_ROWS)
-                effects[feature] = effect._replace(**{member: rows_as_one})
+                effects[feature] = effect.with_rows(rows_as_one, of_missing=of_missing)
         explained = sum(math.log(max(effect)) for effect in effects.values())
         yield GroupColumn(group.name, effects, names[group.name], explained, tuple(names))
 
