@@ -18,8 +18,9 @@ from spark_model_monitor.errors import BadDocument
 Json: TypeAlias = Any
 """A plain JSON value: dict, list, tuple, str, int, float, bool or None."""
 
-PLAIN_MINIMUM = 1e-3
 NAN_TEXTS = ("NaN", "nan")  # how Java, Python and pandas write a float that is not a number
+
+PLAIN_MINIMUM = 1e-3
 PLAIN_LIMIT = 1e7
 """Between these magnitudes Double.toString prints no exponent (Java SE 17 API, Double.toString)."""
 

@@ -154,9 +154,8 @@ class PageTable:
         """The table without empty columns; unchanged if it has no lines."""
         if not self.lines:
             return self
-        # A dash stands for a missing value. Columns such as the owner or the share of missing values are often empty on a
-        # whole page
-        # Whether any line has a value, by column
+        # Columns such as the owner or the share of missing values are often empty on a whole page. A dash stands for a missing
+        # value
         is_filled = [False] * len(self.columns)
         for line in self.lines:
             for index, cell in enumerate(line.cells):

@@ -263,15 +263,17 @@ class _Contributions:
         adjusted_p = min(1.0, p_value * _count_choices(self.key, int(chosen.sum())) * num_tests)
         # If numbers changed for a single value of a key, they may occur only there
         is_alone = share >= MIN_SHARE_ALONE and not self.are_categories and not self.key.have_ranges
-        share_of_rows = proportional = float(self.rows[chosen].sum() / self.rows.sum())
+        share_of_rows = float(self.rows[chosen].sum() / self.rows.sum())
+        expected_share = share_of_rows
         if not is_alone:
-            proportional = max(proportional, float(self.proportional[chosen].sum()))
-        return Culprit(np.flatnonzero(chosen).tolist(), share, share_of_rows, z, adjusted_p, share - proportional)
+            expected_share = max(expected_share, float(self.proportional[chosen].sum()))
+        return Culprit(np.flatnonzero(chosen).tolist(), share, share_of_rows, z, adjusted_p, share - expected_share)
 
     def _compute_z(self, chosen: Flags) -> float:
         """The number of standard errors by which the chosen parts changed more than all others."""
         difference = 0.0
         variance = 0.0
+        # The chosen parts, less the others
         for parts, sign in ((chosen, 1), (~chosen, -1)):
             rows = self.rows[parts]
             num_rows = float(rows.sum())

@@ -7,8 +7,6 @@ Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from spark_model_monitor.documents.json_text import format_java_double
 
 
@@ -64,11 +62,6 @@ NEWEST_ROW = "Newest row"
 REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # the `feature_name` in violations of the whole data set
-
-
-def join_names(names: Sequence[str]) -> str:
-    """The names of several columns in words: `price, count and total`."""
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def data_type(expected: str, threshold: float, share: float) -> str:

@@ -86,7 +86,9 @@ class _JudgedRelation:
 
     @property
     def name(self) -> str:
-        return messages.join_names(self.columns)
+        """Its columns in words: `price, count and total`."""
+        *names, last_name = self.columns
+        return f"{', '.join(names)} and {last_name}"
 
     def rank(self) -> tuple[bool, float]:
         """The sort key: exact relations first, then the smallest p-value."""

@@ -79,16 +79,15 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
+    # A note on thresholds, if there are any
     note = f"{len(results_by_metric):,} of {len(lines):,} have a threshold"
     if equivalent_count := len(results_by_metric) - len(set(map(name_cause, results))):
         note += f"; {equivalent_count:,} of them are another name of a metric that is here, or its complement"
+    if not results_by_metric:
+        note = format_noun_count(len(lines), "metric")
     titles = ("verdict", "metric", *NUMBERS, "remark")
     table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()
-    sections.append(
-        PageSection(
-            "All metrics", (table,), note=note if results_by_metric else format_noun_count(len(lines), "metric")
-        )
-    )
+    sections.append(PageSection("All metrics", (table,), note=note))
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
     if hide_values:
@@ -179,8 +178,7 @@ def _create_evidence_blocks(measurement: Measurement) -> Iterator[Block]:
             yield _draw_residuals(evidence.residuals)
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
-        counts = evidence.estimated.T.round().astype(int).tolist()
-        rows = [(name, *map(format_count, row)) for name, row in zip(evidence.classes, counts, strict=True)]
+        rows = _format_class_counts(evidence, evidence.estimated.T.round().tolist())
         titles = ("class", *PARTS_OF_A_CLASS)
         yield build_table(titles, rows, numbers=PARTS_OF_A_CLASS, names=("class",), caption="Rows to be expected")
     else:
@@ -190,9 +188,9 @@ def _create_evidence_blocks(measurement: Measurement) -> Iterator[Block]:
         scores = evidence.scores
     # Curves need rows of both classes
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
-        yield from _draw_score_curves(
-            scores, *(_format_value(measurement.metrics.get(area)) for area in ("auc", "au_prc"))
-        )
+        auc = _format_value(measurement.metrics.get("auc"))
+        au_prc = _format_value(measurement.metrics.get("au_prc"))
+        yield from _draw_score_curves(scores, auc, au_prc)
         if evidence.probabilities is not None:
             yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
 
@@ -202,13 +200,18 @@ def create_confusion_tables(evidence: ClassEvidence, title: str) -> Iterator[Pag
     if len(evidence.classes) > MAX_CLASSES:
         return
     counts = evidence.matrix.tolist()
-    rows = [(name, *map(format_count, row)) for name, row in zip(evidence.classes, counts, strict=True)]
+    rows = _format_class_counts(evidence, counts)
     predicted = [f"predicted {name}" for name in evidence.classes]
     caption = f"{title}: rows by label, then by prediction; the darker, the more of a label"
     table = build_table(("label", *predicted), rows, numbers=predicted, names=("label",), caption=caption)
     # Shades are shares of each label's rows, so that rare classes are shaded, too
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield replace(table, shades=shades)
+
+
+def _format_class_counts(evidence: ClassEvidence, counts: Sequence[Sequence[float]]) -> list[Sequence[str]]:
+    """A line for each class: its name, and its counts."""
+    return [(name, *map(format_count, row)) for name, row in zip(evidence.classes, counts, strict=True)]
 
 
 def hide_class_names(evidence: Evidence) -> Evidence:
@@ -232,11 +235,13 @@ def _draw_residuals(sketch: KllSketch) -> CurveChart:
 
 def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     """Yield both curves, from the highest score to the lowest."""
-    true_positives, wrong = (np.cumsum(counts[::-1]) for counts in (scores.positives, scores.negatives))
+    # The rows at or above each score
+    true_positives = np.cumsum(scores.positives[::-1])
+    false_positives = np.cumsum(scores.negatives[::-1])
     recall = true_positives / true_positives[-1]
-    fallout = wrong / wrong[-1]
-    precision = true_positives / (true_positives + wrong)
-    yield _draw_curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
+    false_positive_rate = false_positives / false_positives[-1]
+    precision = true_positives / (true_positives + false_positives)
+    yield _draw_curve("ROC curve", [0, *false_positive_rate], [0, *recall], ("false positive rate", "recall"), auc)
     yield _draw_curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
 
 

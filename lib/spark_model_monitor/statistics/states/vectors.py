@@ -103,10 +103,9 @@ class VectorMoments(State):
     def is_consistent(self) -> bool:
         if not 0 < self.width <= MAX_COMPONENTS:
             return not len(self.moments) and self.width <= TOO_LONG
-        numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
+        are_finite = all(np.isfinite(numbers).all() for numbers in (self.moments, self.together, self.stretches))
         counts = [self.moments[0], *self.stretches[:, 0]]
-        are_numbers = np.isfinite(numbers).all() and all(count >= 0 and count == int(count) for count in counts)
-        return bool(are_numbers and self.moments[0] > 0)
+        return are_finite and all(count >= 0 and count == int(count) for count in counts) and bool(counts[0] > 0)
 
 
 def _merge_moments(first: Doubles, second: Doubles) -> Doubles:
