@@ -233,6 +233,12 @@ class PredictorConfig(StrictSection):
     custom_attributes: Name | None = None
     time_series_predictor_config: Mapping[str, Any] | None = None
 
+    @property
+    def title(self) -> str:
+        """The model in messages, with its name or that of its endpoint."""
+        name = self.model_name or self.endpoint_name
+        return f"the model {name}" if name else "the model"
+
 
 class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analysis_config.json", extra="forbid"):
     """Clarify's analysis_config.json, for a job or a monitor.
@@ -266,6 +272,11 @@ class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analy
     time_series_data_config: Mapping[str, Any] | None = None
     methods: MethodsConfig | None = None
     predictor: PredictorConfig | None = None
+
+    @property
+    def predictor_settings(self) -> PredictorConfig:
+        """The member `predictor`; an empty one if the file has none."""
+        return self.predictor or PredictorConfig()
 
 
 def name_report(page: Page, config: AnalysisConfig) -> Page:

@@ -61,7 +61,7 @@ class LabelRule:
         if count > 1:
             classes = answers.argmax(axis=1)
         if self.labels is None:
-            return _convert_labels(classes.astype(np.float64), arrow_type)
+            return _convert_labels(classes, arrow_type)
         if len(self.labels) != max(count, 2):
             raise BadInput(
                 f"predictor.label_headers has {len(self.labels)} names, and the model gives {count} scores; name every class"
@@ -151,7 +151,7 @@ class PredictionTask:
 
 
 @contextmanager
-def prepare_model(dataset: Dataset, features: Sequence[str], model: Model) -> Iterator[PreparedModel]:
+def prepare_model(dataset: Dataset, features: tuple[str, ...], model: Model) -> Iterator[PreparedModel]:
     """The model with these features of the data set, for its labels if it gives them; its bytes are sent once, for use inside
     the body.
 
@@ -170,12 +170,12 @@ def prepare_model(dataset: Dataset, features: Sequence[str], model: Model) -> It
     numeric, else_numeric = (tuple(share <= limit for share in shares) for limit in (0, 0.5))
     with table.broadcast(read_content(model, dataset.engine.storage)) as content:
         model_of_labels = replace(prepare_for_tasks(model), labels=model.returns_labels)
-        yield PreparedModel(tuple(features), columns, numeric, else_numeric, model_of_labels, content)
+        yield PreparedModel(features, columns, numeric, else_numeric, model_of_labels, content)
 
 
 @contextmanager
 def with_predictions(
-    dataset: Dataset, features: Sequence[str], label: str, model: Model, label_rule: LabelRule
+    dataset: Dataset, features: tuple[str, ...], label: str, model: Model, label_rule: LabelRule
 ) -> Iterator[Partitions]:
     """The rows with the model's predictions as the last feature. They are computed once and kept while the body runs."""
     position = len(dataset.names)
@@ -267,18 +267,16 @@ MAX_REFUSED_ROWS = 8  # maximum number of rows in a batch that the model may lea
 MAX_REFUSED_SHARE = 0.125  # the same for a large batch, as a share of its rows
 
 
-def _convert_labels(numbers: Doubles, arrow_type: pa.DataType) -> pa.Array:
+def _convert_labels(labels: Cells, arrow_type: pa.DataType) -> pa.Array:
     if pa.types.is_string(arrow_type):
-        return pa.array(convert_to_texts(numbers), arrow_type)
-    return pa.array(numbers, pa.float64()).cast(arrow_type)
+        return pa.array(convert_to_texts(labels), arrow_type)
+    return pa.array(labels.astype(np.float64)).cast(arrow_type)
 
 
 def _convert_model_labels(answers: Answers, arrow_type: pa.DataType) -> pa.Array:
     """The labels that the model returns, as texts if the true labels are texts, otherwise as numbers."""
-    if pa.types.is_string(arrow_type):
-        return pa.array(convert_to_texts(answers), arrow_type)
     try:
-        return _convert_labels(answers.astype(np.float64), arrow_type)
+        return _convert_labels(answers, arrow_type)
     except ValueError:
         raise BadInput(
             "the model answers words, and the labels of the data set are numbers; give data whose labels are words"

@@ -256,9 +256,7 @@ class ScheduledMonitor(BaselinedMonitor):
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         latest = self._latest_completed()
-        if latest is None:
-            return None
-        return latest.statistics(file_name)
+        return latest.statistics(file_name) if latest else None
 
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
@@ -266,9 +264,7 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         latest = self._latest_completed()
-        if latest is None:
-            return None
-        return latest.constraint_violations(file_name)
+        return latest.constraint_violations(file_name) if latest else None
 
     def update_monitoring_alert(
         self, monitoring_alert_name: str, data_points_to_alert: int | None, evaluation_period: int | None

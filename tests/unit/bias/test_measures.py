@@ -105,7 +105,7 @@ def test_a_column_that_is_not_there_is_a_sentence(members, sentence):
 
 def test_more_values_than_a_state_has_room_for_are_a_sentence():
     values = [f"postcode {number:05}" for number in range(5000)]
-    with pytest.raises(BadConfiguration, match=r"list [\d,]+ bytes of values, and 65,000 is the most; write intervals"):
+    with pytest.raises(BadConfiguration, match=r"list [\d,]+ bytes, and 65,000 is the most; write intervals"):
         plan(facet=[{"name_or_index": "sex", "value_or_threshold": values}])
 
 

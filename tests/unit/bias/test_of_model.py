@@ -12,8 +12,9 @@ from tests.servers import http_server, send_reply
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-from spark_model_monitor.running.runs.monitoring_run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 YES = {"label_values_or_threshold": ["yes"]}
 ANSWERS_LABELS = {"predictor": {"label": 0}}
@@ -160,3 +161,63 @@ def test_without_predictions_and_without_a_model_the_sentence_says_what_to_write
     sentence = r"needs the model's predictions; .* or write --model with the file of the model churn"
     with pytest.raises(BadConfiguration, match=sentence):
         BiasMeasures.of(make_config(methods=methods, predictor={"model_name": "churn"}))
+
+
+def make_linear_model(tmp_path):
+    """A file of a scikit-learn model, which refuses columns that it doesn't know."""
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    table = make_table()
+    path = tmp_path / "model.skops"
+    skops.dump(LogisticRegression().fit(table[["sex", "age"]], table["bought"]), path)
+    return str(path)
+
+
+OTHER_COLUMNS = [
+    pytest.param(lambda rows: rows.assign(new="text")[["new", *rows.columns]], id="a new column"),
+    pytest.param(lambda rows: rows[rows.columns[::-1]], id="another order"),
+]
+
+
+@pytest.mark.parametrize("change", OTHER_COLUMNS)
+@pytest.mark.parametrize("kind", ["function", "file", "endpoint"])
+def test_a_model_gets_the_columns_of_its_baseline_in_their_order(kind, change, tmp_path):
+    rows = make_table()
+    with http_server(make_answer(lambda age: "0.9" if age > 50 else "0.1")) as server:
+        models = {"function": score, "file": make_linear_model(tmp_path), "endpoint": f"{server.url}/invocations"}
+        measures = BiasMeasures.of(make_config(), models[kind])
+        baseline = run_baseline(rows, BiasMonitor(measures, Tolerances(with_intervals=kind != "file")), engine="local")
+        findings = run_monitoring(change(rows), BiasMonitor(measures), baseline, engine="local")
+
+    assert findings.current.documents == baseline.documents
+    assert not findings.violations.violations
+
+
+def test_a_window_without_a_column_of_the_model_is_one_sentence():
+    rows = make_table()
+    monitor = BiasMonitor(BiasMeasures.of(make_config(), score))
+    baseline = run_baseline(rows, monitor, engine="local")
+
+    with pytest.raises(BadInput, match=r"the data lacks age, which the model score got .* these columns: sex, age$"):
+        run_monitoring(rows.drop(columns="age"), monitor, baseline, engine="local")
+
+
+def test_records_are_quarantined_in_a_window_with_a_new_column():
+    rows = make_table(400)
+    odd = rows.assign(new=1.0)
+    odd.loc[200, "age"] = -1
+    monitor = BiasMonitor(BiasMeasures.of(make_config(), lambda frame: score(frame).where(frame["age"] > 0)))
+
+    findings = run_monitoring(odd, monitor, run_baseline(rows, monitor, engine="local"), engine="local")
+
+    assert findings.current.ledger.refused == UNANSWERED
+
+
+def test_a_model_that_names_its_columns_gets_no_others(tmp_path):
+    model = make_linear_model(tmp_path)
+    rows = make_table()
+
+    with_further_column = analyse(rows.assign(further=1.0), make_config(), model)
+
+    assert with_further_column.to_json() == analyse(rows, make_config(), model).to_json()

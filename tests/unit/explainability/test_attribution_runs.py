@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.errors import BadConfiguration, MonitorError, NoData
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
@@ -137,3 +137,29 @@ def test_what_the_model_says_of_captured_rows_is_not_repeated():
 def test_what_ends_a_run_is_one_sentence(rows, model, methods, error, sentence):
     with pytest.raises(error, match=sentence):
         make_baseline(rows, make_monitor(model, methods))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda rows: rows.assign(new="text")[["new", *rows.columns]], id="a new column"),
+        pytest.param(lambda rows: rows[rows.columns[::-1]], id="another order"),
+    ],
+)
+def test_a_model_gets_the_columns_of_its_baseline_in_their_order(change):
+    rows = make_table(120)
+    methods = {"shap": {**ONES["shap"], "features_to_explain": ["income"]}}
+    monitor = make_monitor(lambda frame: frame.to_numpy() @ WEIGHTS, methods)
+    baseline = make_baseline(rows, monitor)
+
+    findings = run_monitoring(change(rows), monitor, baseline, engine="local")
+
+    assert findings.current.documents == baseline.documents
+
+
+def test_a_window_without_a_column_of_the_model_is_one_sentence():
+    monitor = make_monitor(predict_linear, ONES)
+    baseline = make_baseline(make_table(), monitor)
+
+    with pytest.raises(BadInput, match=r"the data lacks visits, which the model predict_linear got at the baseline"):
+        run_monitoring(make_table().drop(columns="visits"), monitor, baseline, engine="local")

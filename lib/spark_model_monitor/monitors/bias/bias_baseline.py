@@ -29,6 +29,7 @@ class BiasBaseline(StoredBaseline):
         neighbours.
     source: opens its rows again; None if that isn't possible.
     kinds: by column, whether it was treated as categorical or continuous; empty if the counts are unavailable.
+    model_features: as in `ContingencyPlan`.
     """
 
     constraints: BiasReport
@@ -38,6 +39,7 @@ class BiasBaseline(StoredBaseline):
     design_effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     kinds: Mapping[str, ValueKind] = field(default_factory=dict)
+    model_features: tuple[str, ...] = ()
 
     def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
         remaining_constraints = {}

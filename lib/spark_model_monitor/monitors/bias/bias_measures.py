@@ -58,20 +58,13 @@ def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str
             "post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults
         )
         if post_training is not None and not has_predictions:
-            faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
+            faults.append(
+                "methods.post_training_bias needs the model's predictions; name their column as predicted_label, or "
+                "--inference-attribute for captured data, or write --model with the file of "
+                f"{config.predictor_settings.title}, its address or module:function"
+            )
     BadConfiguration.raise_for(f"{where}: {fault}" for fault in faults)
     return Methods(pre_training, post_training)
-
-
-def _remedy(config: AnalysisConfig) -> str:
-    predictor = config.predictor
-    model = "the model"
-    if predictor is not None and (predictor.model_name or predictor.endpoint_name):
-        model = f"the model {predictor.model_name or predictor.endpoint_name}"
-    return (
-        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of "
-        f"{model}, its address or module:function"
-    )
 
 
 def _requested_metrics(
@@ -210,7 +203,7 @@ class BiasMeasures:
         resolved_model = None
         # Predictions in the data are preferred to a model's
         if model is not None and config.predicted_label is None and methods.post_training is not None:
-            resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
+            resolved_model = resolve_model(model, config.predictor_settings.plain())
         threshold = cls.threshold
         if config.probability_threshold is not None:
             threshold = config.probability_threshold
@@ -225,10 +218,16 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     require_group_column(measures.group_column, names)
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
+    values = tuple(config.label_values_or_threshold or ())
+
+    def set_kind(column: ValuedColumn) -> ValuedColumn:
+        return replace(column, taken_as=measures.column_types.get(column.name))
+
+    # The columns that are counted
     label = columns.named("label", measures.label)
     prediction = None
     if measures.prediction is not None:
-        prediction = columns.named("predicted_label", measures.prediction)
+        prediction = set_kind(ValuedColumn(columns.named("predicted_label", measures.prediction), values))
     facets = []
     for position, facet in enumerate(config.facet or ()):
         name = columns.named(f"facet[{position}].name_or_index", facet.name_or_index)
@@ -251,15 +250,10 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
     # Only after all names were looked up, so that one error lists every missing column
     columns.require_all_found(measures.column_types)
-    values = tuple(config.label_values_or_threshold or ())
-
-    def set_kind(column: ValuedColumn) -> ValuedColumn:
-        return replace(column, taken_as=measures.column_types.get(column.name))
-
     plan = ContingencyPlan(
         tuple(map(set_kind, facets)),
         set_kind(ValuedColumn(label, values)),
-        None if prediction is None else set_kind(ValuedColumn(prediction, values)),
+        prediction,
         group,
         segmentations,
         measures.untyped_texts,
@@ -267,13 +261,14 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         tuple(excluded),
         measures.flip_rows,
         measures.group_column,
+        () if measures.model is None else measures.model.features,
     )
     # The plan is stored with every state, so a long list of values would be stored again and again
     size = len(json.dumps(plan.text, ensure_ascii=False).encode())
     if size > LONGEST_PLAN:
         raise BadConfiguration(
-            f"{measures.where}: facet, label and segment_config list {size:,} bytes of values, and {LONGEST_PLAN:,} is the most; "
-            "write intervals, or prepare a column with fewer values"
+            f"{measures.where}: facet, label, segment_config and the model's columns list {size:,} bytes, and "
+            f"{LONGEST_PLAN:,} is the most; write intervals, or prepare a column with fewer values"
         )
     return plan
 

@@ -88,26 +88,32 @@ def _add_predictions(
     """
     names = (*dataset.names, PREDICTION_COLUMN)
     label = plan.label.name
-    predictor = measures.config.predictor
-    label_rule = LabelRule(measures.threshold, None if predictor is None else predictor.label_headers)
-    measures_with_prediction = replace(measures, label=label, prediction=len(dataset.names))
-    features = _list_features(dataset, plan)
+    label_rule = LabelRule(measures.threshold, measures.config.predictor_settings.label_headers)
+    features = _list_features(dataset, plan, model)
+    measures_with_prediction = replace(
+        measures, label=label, prediction=len(dataset.names), model=replace(model, features=features)
+    )
     with with_predictions(dataset, features, label, model, label_rule) as rows:
         yield replace(dataset, rows=rows, names=names, refusable=True), build_plan(measures_with_prediction, names)
 
 
 def quarantine_unanswered(measures: BiasMeasures, dataset: Dataset, model: Model) -> Dataset:
     """The data set in which records that the model doesn't answer are refused."""
-    features = _list_features(dataset, build_plan(measures, dataset.names))
+    features = _list_features(dataset, build_plan(measures, dataset.names), model)
     with prepare_model(dataset, features, model) as prepared:
         return reject_unanswered(prepared, dataset)
 
 
-def _list_features(dataset: Dataset, plan: ContingencyPlan) -> list[str]:
+def _list_features(dataset: Dataset, plan: ContingencyPlan, model: Model) -> tuple[str, ...]:
     """The columns that the model gets; one of lists has no single values."""
     schema = dataset.table.schema
-    names = [name for index, name in enumerate(dataset.names) if not pa.types.is_nested(schema.field(f"c{index}").type)]
-    return [name for name in names if name not in (plan.label.name, *plan.not_features)]
+    left_out = (plan.label.name, *plan.not_features)
+    names = [
+        name
+        for index, name in enumerate(dataset.names)
+        if name not in left_out and not pa.types.is_nested(schema.field(f"c{index}").type)
+    ]
+    return model.select_features(names)
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
@@ -286,7 +292,8 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     left_out = {plan.label.name, plan.prediction.name, plan.group_column, *plan.not_features}
     tested = {}
     for facet_index, (facet, choices, table) in enumerate(zip(plan.facets, chosen.groups, state.tables, strict=True)):
-        features = tuple(name for name in dataset.names if name not in left_out and name != facet.name)
+        columns = plan.model_features or dataset.names
+        features = tuple(name for name in columns if name not in {*left_out, facet.name})
         # A group needs rows of its own, and neighbours in the rest
         for group_index, choice in enumerate(choices):
             size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)

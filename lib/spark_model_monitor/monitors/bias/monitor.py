@@ -358,7 +358,9 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return cast("BiasMeasures", self.wanted)
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
-        """The measures with the baseline's groups of rows and its segments, if the data has their columns."""
+        """The measures with the baseline's groups of rows, the columns of its model, and its segments, if the data has their
+        columns.
+        """
         reject_rules(self, request.rules)
         measures = self.measures()
         baseline = request.baseline
@@ -380,6 +382,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             group_column=baseline.group_column,
             with_runs=uses_neighbours,
             baseline_kinds=baseline.kinds,
+            model=measures.model and replace(measures.model, features=baseline.model_features),
         )
 
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
@@ -395,22 +398,21 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         from spark_model_monitor.monitors.bias.bias_scan import quarantine_unanswered
 
         measures = self.measures()
+        plan = ContingencyPlan.from_text(scanned.state.plan)
         if measures.model is not None and scanned.rows.count_refused(Refusal.IN_UNANSWERED_BATCH):
-            return quarantine_unanswered(measures, dataset, measures.model)
+            return quarantine_unanswered(measures, dataset, replace(measures.model, features=plan.model_features))
         # In the service, stray cells count for the kind of their column, and no record is refused
         if measures.as_service:
             return None
-        plan = ContingencyPlan.from_text(scanned.state.plan)
         rows = reject_strays(dataset.table_with_lines, dataset.names, plan, scanned.state)
         if rows is None:
             return None
         return replace(dataset, rows=rows, refusable=True)
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
+        methods = ALL_METHODS
         if self.wanted:
             methods = self.wanted.methods
-        else:
-            methods = ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
         counts.require_plan(plan)
         return analyse_contingency(counts, plan, methods)
@@ -430,11 +432,13 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         # Documents of the service's own runs have no counts, so the baseline has no intervals
         if state is None:
             return BiasBaseline(constraints, copy=suggested)
-        kinds = find_column_kinds(state)
+        plan = ContingencyPlan.from_text(state.plan)
+        stored = BiasBaseline(
+            constraints, copy=suggested, kinds=find_column_kinds(state), model_features=plan.model_features
+        )
         if not self.tolerances.with_intervals:
-            return BiasBaseline(constraints, copy=suggested, kinds=kinds)
-        group_column = ContingencyPlan.from_text(state.plan).group_column
-        return BiasBaseline(constraints, self.metrics(state).groups, suggested, group_column, kinds=kinds)
+            return stored
+        return replace(stored, groups=self.metrics(state).groups, group_column=plan.group_column)
 
     def judge(self, sample: Sample[Contingency, BiasAnalysis], baseline: BiasBaseline | None) -> BiasJudgement:
         if baseline is not None:

@@ -98,10 +98,7 @@ class AttributionMeasures:
         """
         require_in_scope(config, config.FILE_NAME)
         outcomes = tuple(name for name in (config.label, config.predicted_label) if name is not None)
-        predictor = {}
-        if config.predictor is not None:
-            predictor = config.predictor.plain()
-        return cls(config, resolve_model(model, predictor), outcomes, baseline)
+        return cls(config, resolve_model(model, config.predictor_settings.plain()), outcomes, baseline)
 
     @property
     def shap(self) -> ShapMethod:
@@ -185,7 +182,7 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
     if config.joinsource_name_or_index is not None:
         join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
         left_out.add(join)
-    features = tuple(name for name in names if name not in left_out)
+    features = measures.model.select_features([name for name in names if name not in left_out])
     # In the members below, an index counts features, not all columns
     feature_columns = NamedColumns(features, measures.where)
 

@@ -277,14 +277,11 @@ def _read_configured_rows(
 
 
 def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
-    predictor = measures.config.predictor
-    headers = None
-    if predictor is not None:
-        headers = predictor.label_headers
-    # If the number of headers is wrong, scores would get wrong names
-    if headers is not None and len(headers) == count:
-        return tuple(map(str, headers))
+    headers = measures.config.predictor_settings.label_headers
     if headers is not None:
+        if len(headers) == count:
+            return tuple(map(str, headers))
+        # Scores would get wrong names
         log.warning(
             "predictor.label_headers has %d names, and the model gives %d scores; they are not used",
             len(headers),

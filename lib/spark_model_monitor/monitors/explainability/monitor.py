@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -68,15 +70,6 @@ NDCG = "ndcg"
 METHOD = "KernelShap"  # the name in the service's metrics
 
 
-def _warn_of_other_features(analysis: AttributionAnalysis, baseline: AttributionBaseline) -> None:
-    for output in analysis.outputs:
-        before = baseline.constraints.values.get(output.name, {})
-        names = sorted(before.keys() ^ output.values.keys())
-        if before and names:
-            log.warning("%d features are in the baseline or in the window only; the first is %r", len(names), names[0])
-            return
-
-
 def _add_design_effects(
     baseline: AttributionBaseline, sample: Sample[Attributions, AttributionAnalysis]
 ) -> AttributionBaseline:
@@ -109,16 +102,15 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         """The result of every check of every output."""
         if self.baseline is None:
             return ()
-        analysis = self.sample.metrics
+        sample = self.sample
         check_results = []
-        for output in compare_outputs(self.sample.state, analysis, self.baseline, self.monitor.tolerances):
+        for output in compare_outputs(sample.state, sample.metrics, self.baseline, self.monitor.tolerances):
             label = {LABEL: output.current.name}
             for check in CHECKS.values():
                 for feature, finding in check(output):
                     # A result about all features together is about their ranking, which is measured by NDCG
                     metric = None if feature else NDCG
                     check_results.append(finding.result(check.name, feature=feature, metric=metric, **label))
-        _warn_of_other_features(analysis, self.baseline)
         # Single features often lack a verdict, so there is no warning about them; checks.json has the reasons
         statuses = [check_result.status for check_result in check_results if check_result.feature is None]
         unjudged = statuses.count(CheckStatus.NOT_JUDGED) + statuses.count(CheckStatus.CANNOT_TELL)
@@ -206,16 +198,25 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return cast("AttributionMeasures", self.wanted)
 
     def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
-        """The measures with the baseline's group column."""
+        """The measures with the baseline's group column, and the columns of its model."""
         reject_rules(self, request.rules)
-        measures = self.measures()
         baseline = request.baseline
+        measures = self._add_features_of_model(baseline)
         # Without intervals, similar neighbours don't matter
         if baseline is None or baseline.state is None or not self.tolerances.with_changes:
             return measures
         # Similar rows are found by named groups, or else by runs of neighbouring rows
         group_column = baseline.state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
+
+    def _add_features_of_model(self, baseline: AttributionBaseline | None) -> AttributionMeasures:
+        """The measures with the columns that the model got at the baseline, if these are known."""
+        measures = self.measures()
+        if baseline is None or baseline.state is None:
+            return measures
+        # The baseline rows have a column for each feature, explained or not
+        features = tuple(next(csv.reader(io.StringIO(baseline.state.baseline)), ()))
+        return replace(measures, model=replace(measures.model, features=features))
 
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.explainability.attribution_scan import scan_attributions
@@ -231,7 +232,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         # Imported here, because it is needed only if records are refused
         from spark_model_monitor.monitors.explainability.attribution_scan import quarantine_unanswered
 
-        return quarantine_unanswered(self.measures(), dataset)
+        return quarantine_unanswered(self._add_features_of_model(baseline), dataset)
 
     def metrics(self, state: Attributions) -> AttributionAnalysis:
         return analyse_attributions(state)

@@ -7,7 +7,7 @@ this package, so it imports neither pyspark nor pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.page import list_names
+from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors.sums import Sum
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.value_class import value_class
@@ -45,6 +47,7 @@ class Model:
     request: the format of an endpoint's requests and responses, as in the configuration's `predictor`.
     labels: whether labels are returned instead of scores.
     sha256: the required digest of the file, in hexadecimal digits; None: any.
+    features: the columns that it got at the baseline, in their order; empty if these are unknown.
     """
 
     flavour: str
@@ -56,6 +59,23 @@ class Model:
     request: Mapping[str, Any] = field(default_factory=dict)
     labels: bool = False
     sha256: str | None = None
+    features: tuple[str, ...] = ()
+
+    def select_features(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The columns that it gets, of those of a data set: the baseline's, in the baseline's order, if these are known. New
+        columns are left out, because it doesn't know them.
+
+        Raises BadInput if the data lacks some of them.
+        """
+        # Without a baseline, all columns of the data are features
+        features = self.features or tuple(names)
+        missing_names = [name for name in features if name not in names]
+        if missing_names:
+            raise BadInput(
+                f"the data lacks {list_names(missing_names)}, which the model {self.name} got at the baseline; give it "
+                f"these columns: {', '.join(features)}"
+            )
+        return features
 
     @property
     def returns_labels(self) -> bool:
@@ -89,6 +109,13 @@ class AdditivePredictor:
     @cached_property
     def sum(self) -> Sum | None:
         return self.find_sum()
+
+
+def select_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The columns that a model names itself, in its order; all columns if it names none, or the data lacks one of them."""
+    if names and set(names) <= set(frame.columns):
+        return frame[names]
+    return frame
 
 
 LoadModel = Callable[[Model], Predict]

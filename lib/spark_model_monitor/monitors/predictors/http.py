@@ -171,23 +171,26 @@ class EndpointFormat:
             if kind not in known_types:
                 yield f"{member} is {kind!r}; write one of {', '.join(known_types)}"
         # A line of JSON Lines is one record, so its template contains the features
-        if (
-            self.content_type == JSON_LINES
-            and self._content_template
-            and self._content_template.count("$features") != 1
-        ):
-            yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
-        elif self.content_type == JSON_LINES and not json_text.is_json(_PLACEHOLDER.sub("0", self._line_template)):
-            yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
-        # JSON needs two templates: of the whole document, and of each record in it
-        if self.content_type == JSON and "$record" not in self._content_template:
-            yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
-        elif self.content_type == JSON and not json_text.is_json(_RECORDS.sub("0", self._content_template)):
-            yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
-        if self.content_type == JSON and "$" not in self._record_template:
-            yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
-        elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record_template)):
-            yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
+        if self.content_type == JSON_LINES:
+            if self._content_template and self._content_template.count("$features") != 1:
+                yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
+            elif not json_text.is_json(_PLACEHOLDER.sub("0", self._line_template)):
+                yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
+        # JSON needs two templates
+        if self.content_type == JSON:
+            # The template of the whole document
+            if "$record" not in self._content_template:
+                yield (
+                    'content_template is missing; write "$records" where the list of records goes, such as '
+                    '{"instances":$records}'
+                )
+            elif not json_text.is_json(_RECORDS.sub("0", self._content_template)):
+                yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
+            # The template of each record in it
+            if "$" not in self._record_template:
+                yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
+            elif not json_text.is_json(_PLACEHOLDER.sub("0", self._record_template)):
+                yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # Columns of CSV only have positions, so a JMESPath can't select one
         for member, location in (("label", self._label), ("probability", self._probability)):
             if self.accept_type == CSV and isinstance(location, str):

@@ -343,11 +343,12 @@ class ModelCaller:
         additive_model = model.sum
         if additive_model is None or additive_model.sums_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
-        # Convert to the model's order of columns, and back to the order of the data
+        # Convert to the model's order of columns, and back to the order of the data; a model without names takes it as it is
         names = list(self.names)
-        order = [*range(len(names))]
-        if set(additive_model.names) == set(names):
-            order = [names.index(name) for name in additive_model.names]
+        order = [names.index(name) for name in additive_model.names if name in names] or [*range(len(names))]
+        # If the model doesn't know a column, coalitions show that it has no effect
+        if len(order) < len(names):
+            return None
         inverse_order = np.argsort(order)
         attribute = additive_model.parts.build_attribution(baseline[:, order])
         return lambda rows: attribute(rows[:, order])[:, :, inverse_order]

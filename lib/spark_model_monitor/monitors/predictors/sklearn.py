@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import PICKLES, AdditivePredictor, Model, Predict, register_predictor
+from spark_model_monitor.monitors.predictors import (
+    PICKLES,
+    AdditivePredictor,
+    Model,
+    Predict,
+    register_predictor,
+    select_columns,
+)
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
 if TYPE_CHECKING:
@@ -20,10 +27,15 @@ if TYPE_CHECKING:
 
 TRUSTED = frozenset(
     {
-        *("collections.OrderedDict", "sklearn.tree._tree.Tree"),
+        "collections.OrderedDict",
+        "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        *("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor"),
-        *("lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor"),
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
     }
 )
 """Types that skops doesn't know; they contain a model's parameters, and don't run code."""
@@ -57,11 +69,13 @@ def load_sklearn(model: Model) -> Predict:
     if name is None:
         raise BadConfiguration(f"{model.name}: {type(estimator).__name__} has no predict; save a fitted model")
     compute_scores = getattr(estimator, name)
-    # If a model was fitted on an array, it warns about every frame with column names
-    takes_names = hasattr(estimator, "feature_names_in_")
+    # If a model was fitted on an array, it has no names, and warns about every frame with column names
+    feature_names = list(getattr(estimator, "feature_names_in_", ()))
 
     def predict(frame: pd.DataFrame) -> NDArray[np.generic]:
-        scores: NDArray[np.generic] = compute_scores(frame if takes_names else frame.to_numpy())
+        scores: NDArray[np.generic] = compute_scores(
+            select_columns(frame, feature_names) if feature_names else frame.to_numpy()
+        )
         # Both columns add up to 1, so the second one is enough
         if name == "predict_proba" and scores.shape[1] == 2:
             return scores[:, 1]

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import AdditivePredictor, Model, Predict, register_predictor
+from spark_model_monitor.monitors.predictors import (
+    AdditivePredictor,
+    Model,
+    Predict,
+    register_predictor,
+    select_columns,
+)
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
 if TYPE_CHECKING:
@@ -63,13 +69,11 @@ def load_xgboost(model: Model) -> Predict:
         ) from error
     # Spark already runs one task on each core
     booster.set_param({"nthread": 1})
-    names = booster.feature_names
+    names = booster.feature_names or []
 
     def predict(frame: pd.DataFrame) -> NDArray[np.float32]:
-        # If the names differ, columns are used in the order of the data
-        if names and set(names) == set(frame.columns):
-            frame = frame[names]
-        return booster.inplace_predict(np.ascontiguousarray(frame.to_numpy(), dtype=np.float32))
+        cells = select_columns(frame, names).to_numpy()
+        return booster.inplace_predict(np.ascontiguousarray(cells, dtype=np.float32))
 
     return AdditivePredictor(predict, partial(convert_booster_to_sum, booster))
 

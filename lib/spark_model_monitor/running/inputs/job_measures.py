@@ -44,11 +44,9 @@ def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     # The service's configuration names a model of its own registry, which nobody can load from here
     if config.model is None:
-        name = ""
-        if analysis.predictor is not None and (analysis.predictor.model_name or analysis.predictor.endpoint_name):
-            name = f" {analysis.predictor.model_name or analysis.predictor.endpoint_name}"
         raise BadConfiguration(
-            f"model is missing; write --model with the file of the model{name}, its address or module:function"
+            f"model is missing; write --model with the file of {analysis.predictor_settings.title}, its address or "
+            "module:function"
         )
     if config.model_flavour:
         flavour = PREDICTORS.get(config.model_flavour).name
@@ -72,10 +70,7 @@ def _describe_model_request(config: JobConfig, analysis: AnalysisConfig) -> dict
     """How to write a request to the model and to read its answer; if the analysis configuration doesn't locate the scores,
     `probability_attribute` or `inference_attribute` does.
     """
-    if analysis.predictor is None:
-        members = {}
-    else:
-        members = analysis.predictor.plain()
+    members = analysis.predictor_settings.plain()
     address = config.probability_attribute or config.inference_attribute
     # A location in the analysis configuration has priority over the attributes
     if address is not None and not members.keys() & {"probability", "label"}:

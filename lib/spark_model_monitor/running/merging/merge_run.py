@@ -219,16 +219,17 @@ class _HourMerge:
         # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
         self.engine.set_line_sizes(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
+
+        def stage_rows() -> StagedHours:
+            inputs = [*self.join_inputs, *remembered]
+            return stage(self.engine, inputs, join_task, folder, self.partitions, min_partitions)
+
         with report_faulty_files(self.engine, *listings):
-            staged = stage(
-                self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, min_partitions
-            )
+            staged = stage_rows()
             # Only the scan shows which label files are arrays
             self._arrays = [rank for (rank,) in staged.counts.select(ARRAY_FILES)]
             if self._arrays:
-                staged = stage(
-                    self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, min_partitions
-                )
+                staged = stage_rows()
             # Readers skip lines that are too long, so they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 if lines:

@@ -96,6 +96,7 @@ class ContingencyPlan:
     with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
         not_features.
     flip_rows: the maximum number of rows in which neighbours are searched.
+    model_features: the columns from which a model made the predictions, in the model's order; empty without a model.
     """
 
     facets: tuple[ValuedColumn, ...]
@@ -108,6 +109,7 @@ class ContingencyPlan:
     not_features: tuple[str, ...] = ()
     flip_rows: int = 200_000
     group_column: str | None = None
+    model_features: tuple[str, ...] = ()
 
     @property
     def valued(self) -> tuple[ValuedColumn, ...]:
@@ -138,8 +140,9 @@ class ContingencyPlan:
         members = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del members[name]
-        if self.group_column is None:
-            del members["group_column"]
+        for name in ("group_column", "model_features"):
+            if not members[name]:
+                del members[name]
         return json.dumps(members, ensure_ascii=False, sort_keys=True)
 
     @classmethod
@@ -153,6 +156,7 @@ class ContingencyPlan:
                 label=_parse_column(plan.pop("label")),
                 prediction=None if prediction is None else _parse_column(prediction),
                 segmentations=tuple(map(_parse_segmentation, plan.pop("segmentations"))),
+                model_features=tuple(plan.pop("model_features", ())),
                 **plan,
             )
         except DECODING_ERRORS as error:

@@ -221,9 +221,9 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     value = area_under_precision_recall(scores)
     if evidence.as_service:
         value = trapezoids(*Curve.of(scores).thin(SERVICE_BINS).precision_recall())
-    rows = int(scores.positives.sum() + scores.negatives.sum())
     # Recall changes in steps of one positive row, so positive rows are the trials
     positives = int(scores.positives.sum())
+    rows = positives + int(scores.negatives.sum())
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
 
