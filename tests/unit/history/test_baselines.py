@@ -203,7 +203,7 @@ def test_merging_needs_runs_of_the_same_features(tmp_path):
     publish_run(tmp_path / "a", [1])
     publish_run(tmp_path / "b", [2], name="Age")
 
-    with pytest.raises(BadState, match="b can't be added to .*a: "):
+    with pytest.raises(BadState, match="can't be added to "):
         merge_runs([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
@@ -214,20 +214,21 @@ def test_merging_needs_two_runs(tmp_path):
 
 
 def test_merging_counts_no_run_twice(tmp_path, monkeypatch):
-    for name in ("a", "b"):
-        publish_run(tmp_path / name, [1, 2])
+    for name, numbers in (("a", [1, 2]), ("b", [3]), ("copy", [1, 2])):
+        publish_run(tmp_path / name, numbers)
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(
-        BadConfiguration, match=r"^a is named twice, and its rows would count twice; name each run once$"
-    ):
-        merge_runs(["b", "a", f"file:{tmp_path}/a/"], "out")
+    for path in (f"file:{tmp_path}/a/", "copy"):
+        with pytest.raises(
+            BadConfiguration, match=f"^a and {path} have the same rows of the same time, .*; name one of"
+        ):
+            merge_runs(["b", "a", path], "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_merge_takes_no_place_of_its_own_runs(tmp_path, monkeypatch):
-    for name in ("a", "b"):
-        publish_run(tmp_path / name, [1, 2])
+    for name, numbers in (("a", [1, 2]), ("b", [3, 4])):
+        publish_run(tmp_path / name, numbers)
     monkeypatch.chdir(tmp_path)
     before = (tmp_path / "a" / STATISTICS).read_bytes()
 
@@ -240,8 +241,8 @@ def test_a_merge_takes_no_place_of_its_own_runs(tmp_path, monkeypatch):
 
 
 def test_merging_keeps_the_first_runs_settings(tmp_path):
-    for name in ("a", "b"):
-        publish_run(tmp_path / name, [1, 2])
+    for name, numbers in (("a", [1, 2]), ("b", [3, 4])):
+        publish_run(tmp_path / name, numbers)
     constraints = json.loads((tmp_path / "a" / CONSTRAINTS).read_text())
     constraints["monitoring_config"]["datatype_check_threshold"] = 0.5
     publish(

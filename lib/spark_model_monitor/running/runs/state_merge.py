@@ -9,6 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from spark_model_monitor import __version__
@@ -28,7 +29,7 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history import state_files
 from spark_model_monitor.reports.history.baselines import find_edited_file, read_run_baseline
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
-from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
+from spark_model_monitor.reports.outputs.run_files import Run, publish, read_current_run, read_document, read_run_file
 from spark_model_monitor.running.kinds import create_monitor_for_state, list_monitor_classes
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
@@ -43,8 +44,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Parameters
     ----------
     paths : sequence of str
-        Output paths of two or more runs, or merges, on this machine; their states are added in this order. The merge takes its
-        settings, and edits of the constraints, from the first run.
+        Output paths of two or more runs, or merges, on this machine. Their states are added in the order of their times and
+        contents, whatever the order here. The merge takes its settings, and edits of the constraints, from the first run.
     output_path : str
         The folder for the documents and the summed state.
 
@@ -56,7 +57,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths, a path is given twice, or the output path is one of them.
+        If there are fewer than two paths, two runs have the same rows of the same time, or the output path is one of them.
     BadInput
         If there is no run at a path.
     BadState
@@ -74,17 +75,20 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     require_names("paths", paths)
-    # One path may be spelt in several ways
-    resolved_paths = [resolve_path(path) for path in paths]
-    for path in paths:
-        if resolved_paths.count(resolve_path(path)) > 1:
-            raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
+    # Sums depend on their order in the last digits, so this one doesn't depend on the order of the paths
+    sorted_paths = sorted(paths, key=_identify_rows)
+    for path, next_path in pairwise(sorted_paths):
+        if _identify_rows(path) == _identify_rows(next_path):
+            raise BadConfiguration(
+                f"{path} and {next_path} have the same rows of the same time, which would count twice; name one of them, or if "
+                "both are meant, run them again with a window each"
+            )
     # A second call would add the other runs to their own sum
-    if resolve_path(output_path) in resolved_paths:
+    if resolve_path(output_path) in map(resolve_path, paths):
         raise BadConfiguration(
             f"{output_path} is one of the runs, and a second call would count rows twice; write another --output"
         )
-    state: State = _add_states(paths)
+    state: State = _add_states(sorted_paths)
     monitor = create_monitor_for_state(paths[0], state)
     # Types are inferred from the sum, because a column may be integral in one run and fractional in another
     state = monitor.interpret_state(state)
@@ -93,14 +97,14 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     files[state_files.name_state_file(type(state))] = state_files.to_parquet(state)
     if isinstance(state, Profile):
-        files |= state_files.encode_block_variation(_merge_blocks(paths, state))
+        files |= state_files.encode_block_variation(_merge_blocks(sorted_paths, state))
     # Only the summary is needed, so there is no baseline
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
-    requests = state_files.add_requests(paths)
+    requests = state_files.add_requests(sorted_paths)
     if requests.count:
         files |= state_files.encode_requests(requests)
-    description = _describe_merge(paths, monitor, documents)
+    description = _describe_merge(sorted_paths, monitor, documents)
     files[description.FILE_NAME] = description.to_json().encode()
     publish(files, output_path)
     for constraints in documents:  # an estimate has no constraints
@@ -136,15 +140,32 @@ def read_state(path: str) -> State:
     >>> read_state("items-baseline").item_count
     2
     """
-    run = read_current_run(path)
-    if run is None:
-        raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
+    run = _read_run(path)
     # The name of the file shows which kind of monitor made the state
     for monitor_class in list_monitor_classes():
         state = state_files.read_run_state(run, state_files.name_state_file(monitor_class.STATE))
         if state is not None:
             return state
     raise BadInput(f"{path}: run {run.run_id} has nothing in {state_files.FOLDER}/ that adds; run the job again")
+
+
+def _read_run(path: str) -> Run:
+    run = read_current_run(path)
+    if run is None:
+        raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
+    return run
+
+
+def _identify_rows(path: str) -> tuple[str, ...]:
+    """The start of a run's window, if it has one, and the digests of its states: equal if two runs have the same rows of the
+    same time.
+    """
+    run = _read_run(path)
+    description = read_document(run, RunDescription)
+    # A baseline has no window
+    window = description and description.window
+    digests = [digest for name, digest in run.digests.items() if name.startswith(state_files.FOLDER)]
+    return window.start if window else "", *sorted(digests)
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
@@ -164,7 +185,7 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
         violations=None,
     )
     # What a run doesn't know, or what differs between runs, is unknown
-    descriptions = [read_document(run, RunDescription) or merged for run in map(read_current_run, paths) if run]
+    descriptions = [read_document(_read_run(path), RunDescription) or merged for path in paths]
     first = descriptions[0]
     members = {
         name: getattr(first, name)
@@ -185,9 +206,9 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     """Apply a user's edits of the constraints at `path` to those of the merge; the copy in its run stays as suggested."""
-    run = read_current_run(path)
+    run = _read_run(path)
     name = suggested.FILE_NAME
-    if run is None or name not in run.digests:
+    if name not in run.digests:
         return
     edited = find_edited_file(name, path, run)
     if edited is None:
