@@ -145,6 +145,20 @@ def test_hours_without_a_folder_are_left_out(iterate_hour_folders):
     ]
 
 
+@pytest.mark.parametrize("folder", ["2022/04/31", "2022/13", "2022/04/17/24", "2022/4", "0000"])
+def test_a_folder_of_a_time_that_does_not_exist_is_named(iterate_hour_folders, folder, caplog):
+    path = iterate_hour_folders / "endpoint" / "AllTraffic" / folder
+    (path / "10").mkdir(parents=True)
+    window = Window(make_time(23, day=17), make_time(0))
+
+    folders = list_window_folders(LocalStorage(), str(iterate_hour_folders), window)
+
+    assert [name[-13:] for name in folders] == ["2022/04/17/23", "2022/04/18/00"]
+    assert [record.message for record in caplog.records] == [
+        f"{path} is named by a time that doesn't exist, so no window reads it; rename it"
+    ]
+
+
 def test_a_window_of_centuries_costs_what_is_there(iterate_hour_folders):
     (iterate_hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
     storage = CountingStorage()

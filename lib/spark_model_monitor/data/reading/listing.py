@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
 YEAR = re.compile(r"\d{4}")
-ABOVE_HOURS = re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
+FIRST_HOUR = "/01/01/00"
+"""With its end, the name of a year, month or day becomes that of its first hour."""
+
 IsRequested: TypeAlias = Callable[[str], bool]
 """Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
 
@@ -105,10 +107,7 @@ def list_window_folders(storage: Storage, path: str, window: Window, *, later: i
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - A_MOMENT)]
 
     def is_requested(name: str) -> bool:
-        hour = parse_hour_of_path(f"/{name}/")
-        if hour is not None:
-            return first <= hour < end
-        return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
+        return bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
 
     return _list_requested_below(storage, path, is_requested)
 
@@ -162,7 +161,14 @@ def _list_below(storage: Storage, path: str, is_requested: IsRequested, *, ignor
 
 
 def _list_hours_below(storage: Storage, folder: str, name: str, is_requested: IsRequested) -> Iterator[str]:
-    """Folders of requested hours at or below the folder of a year, month, day or hour; lists requested folders only."""
+    """Folders of requested hours at or below the folder of a year, month, day or hour; lists requested folders only.
+
+    A folder of numbers that are no such time, as of 31 April, is named in a warning.
+    """
+    if parse_hour_of_path(f"/{name}{FIRST_HOUR[3 * name.count('/') :]}/") is None:
+        if name.replace("/", "").isdecimal():
+            log.warning("%s is named by a time that doesn't exist, so no window reads it; rename it", folder)
+        return
     if not is_requested(name):
         return
     # The folder of an hour is read as a whole, whatever is in it
