@@ -81,7 +81,16 @@ def test_a_worse_model_is_violated_while_labels_of_all_kinds_wait():
     judgement = judge(BINARY, draw_answers(4_000, 1), (labels, predictions), MOST_WAIT)
 
     assert any(check.is_violation for check in judgement.results)
-    assert not hint_names(judgement)
+    assert [hint.description for hint in judgement.hints] == [
+        "400 of 600 captures have no label yet; judge the window again when they do"
+    ]
+
+
+def test_captures_that_wait_for_labels_are_counted_unless_none_does():
+    answers = draw_answers(2_000, 2)
+
+    assert hint_names(judge(BINARY, draw_answers(4_000, 1), answers, FEW_WAIT)) == {"waiting_captures"}
+    assert not hint_names(judge(BINARY, draw_answers(4_000, 1), answers, ALL_LABELLED))
 
 
 def draw_numbers(rows, seed):

@@ -206,6 +206,12 @@ class QualityJudgement(MetricJudgement):
         absent_rows = self._find_absent_rows()
         if absent_rows is not None:
             sentences["absent_rows"] = absent_rows.sentence
+        # Labels of one class may come later than those of another
+        coverage = self.sample.coverage
+        if coverage is not None and coverage.waiting:
+            sentences["waiting_captures"] = (
+                f"{coverage.waiting:,} of {coverage.captures:,} captures have no label yet; judge the window again when they do"
+            )
         for check_result in self.results:
             # A class of few rows may be rare
             if (
@@ -263,8 +269,7 @@ class QualityJudgement(MetricJudgement):
         if not monitor.find_causes or monitor.as_service or not any(violation.is_violation for violation in results):
             return results
         # If a kind of rows is absent everywhere, no segment is special
-        is_everywhere = self._find_absent_rows() is not None
-        if is_everywhere or baseline is None or baseline.source is None or baseline.evidence is None:
+        if self._find_absent_rows() or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
         source = baseline.source
         # For numbers, errors are divided into bins at multiples of the baseline's root mean square error

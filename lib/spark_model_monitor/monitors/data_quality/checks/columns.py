@@ -25,8 +25,7 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
     baseline = comparison.num_baseline_columns
     violation = GONE.copy_with(description=messages.missing_columns(current, baseline))
     names = comparison.missing_names
-    are_fewer = current < baseline
-    return _judge_columns(comparison, names, violation, messages.MISSING_COLUMNS, is_unequal=are_fewer)
+    return _judge_columns(comparison, names, violation, messages.MISSING_COLUMNS, is_unequal=current < baseline)
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
@@ -47,8 +46,7 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
             return
     violation = NEW.copy_with(description=messages.extra_columns(current, baseline))
     names = comparison.extra_names
-    are_more = current > baseline
-    yield from _judge_columns(comparison, names, violation, messages.EXTRA_COLUMNS, is_unequal=are_more)
+    yield from _judge_columns(comparison, names, violation, messages.EXTRA_COLUMNS, is_unequal=current > baseline)
 
 
 def _judge_columns(

@@ -72,8 +72,9 @@ def swapped_columns(data: ObservedData) -> HintSentences:
     # The nearest pairs first; no column has changed places twice
     swapped_numbers: set[int] = set()
     for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].position, pair[2].position)):
-        if not swapped_numbers & {first.position, second.position}:
-            swapped_numbers |= {first.position, second.position}
+        positions = {first.position, second.position}
+        if not swapped_numbers & positions:
+            swapped_numbers |= positions
             names = f"columns {first.position} ({first.name!r}) and {second.position} ({second.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
             yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
@@ -136,13 +137,11 @@ def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
 
 def _measure_gap(first: MatchedColumn, second: MatchedColumn) -> float | None:
     """The sum of the columns' distances from each other's baselines; None if one of them doesn't fit."""
-    gaps = []
-    for baseline, current in ((first.baseline, second.current), (second.baseline, first.current)):
-        gap = measure_distance(baseline, current)
-        if gap is not None and gap > FIT:
-            return None
-        if gap is not None:
-            gaps.append(gap)
-    if not gaps:
+    measured = (
+        measure_distance(first.baseline, second.current),
+        measure_distance(second.baseline, first.current),
+    )
+    gaps = [gap for gap in measured if gap is not None]
+    if not gaps or max(gaps) > FIT:
         return None
     return sum(gaps)
