@@ -209,9 +209,7 @@ class QualityJudgement(MetricJudgement):
         # Labels of one class may come later than those of another
         coverage = self.sample.coverage
         if coverage is not None and coverage.waiting:
-            sentences["waiting_captures"] = (
-                f"{coverage.waiting:,} of {coverage.captures:,} captures have no label yet; judge the window again when they do"
-            )
+            sentences["waiting_captures"] = f"{coverage.waiting:,} of {coverage.captures:,} captures have no label yet"
         for check_result in self.results:
             # A class of few rows may be rare
             if (
