@@ -1,6 +1,7 @@
 """Columns that moved by one position are named with their direction; healthy and drifted windows get no such hint."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.unit.records.captured_lines import format_capture
 
@@ -146,3 +147,37 @@ def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tm
     assert (hint.hint, hint.features) == ("column_roles", ("label", "prediction"))
     assert hint.description.startswith("'label' is in the baseline and never in traffic: taken for the label")
     assert findings.count == 0
+
+
+def draw_customers(random, rows):
+    numbers = {
+        "score": random.random(rows),
+        "age": random.integers(18, 80, rows),
+        "income": random.normal(3000, 500, rows),
+    }
+    frame = pd.DataFrame(numbers)
+    frame["plan"] = random.choice(list("abc"), rows)
+    frame["visits"] = random.poisson(3, rows)
+    frame["balance"] = random.normal(0, 1, rows)
+    frame["region"] = random.choice(["north", "south"], rows)
+    return frame
+
+
+@pytest.mark.parametrize("position", [4, 5, 7])
+def test_a_column_that_captures_have_more_is_named_by_its_place(position, tmp_path):
+    random = np.random.default_rng(31)
+    window = draw_customers(random, ROWS)
+    neighbour = window.columns[position - 1]
+    window.insert(position, "new", random.integers(1_000, 9_000, ROWS))
+    # The first column is the answer
+    captures = tmp_path / "captures.jsonl"
+    with captures.open("w") as file:
+        for number, row in enumerate(window.astype(str).to_numpy()):
+            file.write(format_capture(",".join(row[1:]), row[0], f"event-{number}", "2024-03-04T20:00:00Z"))
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(draw_customers(random, 2 * ROWS), monitor, engine="local")
+
+    findings = run_monitoring(str(captures), monitor, baseline, dataset_format="capture", engine="local")
+
+    [hint] = [hint for hint in findings.hints if hint.hint == "shifted_columns"]
+    assert hint.description.endswith(f"it looks inserted behind {neighbour!r}; leave it out")

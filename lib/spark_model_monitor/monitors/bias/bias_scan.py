@@ -292,8 +292,7 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     left_out = {plan.label.name, plan.prediction.name, plan.group_column, *plan.not_features}
     tested = {}
     for facet_index, (facet, choices, table) in enumerate(zip(plan.facets, chosen.groups, state.tables, strict=True)):
-        columns = plan.model_features or dataset.names
-        features = tuple(name for name in columns if name not in {*left_out, facet.name})
+        features = tuple(name for name in plan.model_features or dataset.names if name not in {*left_out, facet.name})
         # A group needs rows of its own, and neighbours in the rest
         for group_index, choice in enumerate(choices):
             size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from spark_model_monitor.monitors.data_quality.distribution.column_values import ColumnValues, measure_distance
-from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
+from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.value_class import value_class
 
 MISFIT = 0.6
@@ -19,7 +19,9 @@ MISFIT = 0.6
 FIT = 0.2  # the largest distance of a column from another column's baseline that it fits: a third of MISFIT
 
 MIN_SHIFTED = 3  # fewest columns that fit a neighbour's baseline and not their own; two may be swapped, or drifted
-MOSTLY_SHIFTED = 0.8  # smallest share of the moved columns that a shift explains; others may have drifted
+MOSTLY_SHIFTED = (
+    0.75  # smallest share of the moved columns that a shift explains; others may have drifted, or be inserted
+)
 MAX_MISFITS = 50  # with more misfits, columns weren't swapped in pairs
 
 
@@ -91,12 +93,19 @@ def shifted_columns(data: ObservedData) -> HintSentences:
     direction, columns, neighbours = find_shift(data)
     if columns:
         shift = f"the columns look shifted by one to the {direction}"
-        neighbour = f"{len(columns):,} of them hold the values of their neighbour"
-        example = f"{columns[0]!r} those of {neighbours[0]!r}"
+        neighbour = (
+            f"{len(columns):,} of them hold the values of their neighbour ({columns[0]!r} those of {neighbours[0]!r})"
+        )
         advice = "write each value below its own name; the rows may have an index that the header lacks"
         if data.layout.by_position:
             advice = "write the baseline's columns in the order of these records; captures have the output first, then the input"
-        yield columns, f"{shift}: {neighbour} ({example}); {advice}"
+        # The first column of captures that have one more is taken for an answer; the columns before an inserted one then move
+        if direction == "left" and data.comparison and data.comparison.new_columns:
+            advice = (
+                f"the new column is not {list_quoted(data.comparison.new_columns)}: it looks inserted behind "
+                f"{neighbours[-1]!r}; leave it out"
+            )
+        yield columns, f"{shift}: {neighbour}; {advice}"
 
 
 def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
