@@ -186,7 +186,7 @@ def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[De
     results_by_subject = group_by(window_results, lambda check_result: check_result.subject)
     decided_results = []
     for check_result in window_results:
-        if check_result.status is CheckStatus.VIOLATED:
+        if check_result.is_violated:
             subject_results = results_by_subject[check_result.subject]
             for decision in decisions:
                 if decision.covers(check_result, subject_results):

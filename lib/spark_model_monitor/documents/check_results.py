@@ -152,6 +152,14 @@ class CheckDecision:
         return self.status is CheckStatus.VIOLATED
 
     @property
+    def has_passed(self) -> bool:
+        return self.status is CheckStatus.PASSED
+
+    @property
+    def is_judged(self) -> bool:
+        return self.status is not CheckStatus.NOT_JUDGED
+
+    @property
     def decisive_p_value(self) -> float | None:
         """The p-value that is compared with the level: the adjusted one if several columns are tested together."""
         if self.adjusted_p is None:
@@ -296,10 +304,6 @@ class CheckResult(  # type: ignore[misc]
     def is_violation(self) -> bool:
         """Whether it counts as a violation; results of the checks in BESIDE appear in checks.json only."""
         return self.is_violated and self.check not in BESIDE
-
-    @property
-    def is_judged(self) -> bool:
-        return self.status is not CheckStatus.NOT_JUDGED
 
     @property
     def observes_p_value(self) -> bool:

@@ -18,7 +18,6 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     EXPECTATION,
     CheckResult,
-    CheckStatus,
     Hint,
     remove_values,
 )
@@ -496,7 +495,7 @@ def _make_sentence(text: str) -> str:
 def count_rules(check_results: Iterable[CheckResult]) -> str:
     """The number of rules that hold and of rules that were skipped, in words; empty if none was skipped."""
     rules = [check_result for check_result in check_results if check_result.check == EXPECTATION]
-    passed = sum(rule.status is CheckStatus.PASSED for rule in rules)
+    passed = sum(rule.has_passed for rule in rules)
     skipped = sum(rule.is_skipped_rule for rule in rules)
     if not skipped:
         return ""

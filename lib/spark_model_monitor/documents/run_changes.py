@@ -13,7 +13,6 @@ from spark_model_monitor.documents.check_results import (
     WINDOW_NAME,
     WITHIN_LIMIT,
     CheckResult,
-    CheckStatus,
     Hint,
     name_cause,
 )
@@ -84,7 +83,7 @@ class RunChanges:
         changes = []
         if self.unit == "attribution":
             # Changes of attributions are reported although they aren't violations
-            changes = [change for change in self.results if change.status is CheckStatus.VIOLATED and change.change]
+            changes = [change for change in self.results if change.is_violated and change.change]
             changes.sort(key=lambda change: -abs(change.observed or 0.0))
         if not changes:
             # Results of checks in BESIDE may have the status `violated` without counting as violations

@@ -407,9 +407,11 @@ TOO_LARGE = "some values are too large to compute with"
 class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
     """The result of a check, without its subject. It stores only the members that are given, because most aren't."""
 
+    status: CheckStatus = CheckStatus.PASSED
+
     if not TYPE_CHECKING:
 
-        def __init__(self, status, **members):
+        def __init__(self, status=CheckStatus.PASSED, **members):
             self.__dict__.update(status=status, **members)
 
     def copy_with(self, **members: Any) -> Finding:
@@ -509,7 +511,6 @@ def judge_share(
         return Finding.not_judged(threshold, no_values)
     share = matching / total
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=threshold,
         observed=share,
         m=total,

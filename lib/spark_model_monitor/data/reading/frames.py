@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.documents.json_text import NAN_TEXTS
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.statistics.states import ColumnType, Profile
+from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def warn_of_nan_texts(profile: Profile) -> None:
     cell_counts = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in NAN_TEXTS)
         for feature in profile.features
-        if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
+        if feature.frequencies is not None and feature.is_written_as_text
     }
     names = [name for name, count in cell_counts.items() if count]
     if not names:

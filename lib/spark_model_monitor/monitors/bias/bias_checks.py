@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from spark_model_monitor.documents.check_results import LIMITS, STUDENT, CheckStatus
+from spark_model_monitor.documents.check_results import LIMITS, STUDENT
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.monitors.bias.metric_comparison import MetricComparison
 from spark_model_monitor.monitors.protocol import Finding
@@ -48,7 +48,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    finding = Finding(CheckStatus.PASSED, threshold=metric.baseline, formula=f"{measured} against that of the baseline")
+    finding = Finding(threshold=metric.baseline, formula=f"{measured} against that of the baseline")
     description = (
         f"Metric value {format_number(value)} doesn't meet the baseline constraint requirement "
         f"{format_number(metric.baseline)}"
@@ -116,7 +116,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
     formula = f"{low} <= value <= {high}"
     # An infinite end is no limit, and JSON has no infinity
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
-    passed = Finding(CheckStatus.PASSED, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
+    passed = Finding(decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
         return passed
     description = f"Metric value {format_number(value)} is not within the allowed range {low} to {high}"
@@ -142,7 +142,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
     if min(metric.group.rows) < min_rows:
         group_rows, rest_rows = metric.group.rows
         reason = f"{group_rows:,} rows of the group and {rest_rows:,} of the rest; at least {min_rows:,} of each are asked for"
-        return Finding(CheckStatus.PASSED, threshold=threshold).as_cannot_tell(reason, LONGER_WINDOWS)
+        return Finding(threshold=threshold).as_cannot_tell(reason, LONGER_WINDOWS)
     return None
 
 

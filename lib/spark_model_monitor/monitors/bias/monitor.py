@@ -22,7 +22,6 @@ from spark_model_monitor.documents.check_results import (
     LIMITS,
     WITHOUT_GROUP,
     CheckResult,
-    CheckStatus,
     Hint,
     Results,
     format_group,
@@ -240,7 +239,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
                 drift_result = _build_result(DRIFT_CHECK, metric, finding)
                 located = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
                 segment_results.setdefault(metric_key(drift_result), {})[cut, name] = located
-        unjudged = sum(check_result.status is CheckStatus.NOT_JUDGED for check_result in overall_results)
+        unjudged = sum(not check_result.is_judged for check_result in overall_results)
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(overall_results))
         return tuple(add_segment_results(overall_results, segment_results, metric_key))

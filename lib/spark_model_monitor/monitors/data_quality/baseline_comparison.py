@@ -56,7 +56,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift.distributions import StepCdf
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     MIN_WINDOWS,
     ScoreVariance,
@@ -64,7 +64,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     judge_change,
 )
 from spark_model_monitor.statistics.verdicts.components import Samples
-from spark_model_monitor.statistics.verdicts.design_effect import limit_flag_design_effect
+from spark_model_monitor.statistics.verdicts.design_effect import limit_flag_design_effect, measure_flag_stretches
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 from spark_model_monitor.statistics.verdicts.seasonality import Season
 from spark_model_monitor.value_class import value_class
@@ -242,7 +242,7 @@ class FeatureComparison:
     def are_texts(self) -> bool:
         """Whether the column has values in baseline and window, all of them written as text, as in CSV and JSON."""
         profiles = (self.baseline_profile, self.current_profile)
-        return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
+        return all(profile and profile.is_written_as_text and profile.num_present for profile in profiles)
 
     @cached_property
     def date_columns(self) -> tuple[DateColumn, DateColumn] | None:
@@ -301,6 +301,10 @@ class FeatureComparison:
         group_size = rows_of_group
         if self.comparison.monitoring.group_column is not None:
             group_size = sizes.max() / 2  # each run is a group, so all its rows are near each other
+        elif (
+            rows_of_group <= 2 * standstill
+        ):  # groups are stretches of equal neighbours, so those of this kind are, too
+            return min(rows_of_group, measure_flag_stretches(flags, sizes))
         return min(rows_of_group, limit_flag_design_effect(flags, sizes, group_size))
 
     @cached_property

@@ -289,7 +289,7 @@ def _run_checks(
         if threshold is None:
             continue
         # A feature that the window lacks keeps a finding without numbers
-        finding = Finding(CheckStatus.PASSED, threshold=threshold)
+        finding = Finding(threshold=threshold)
         if not feature.unmatched:
             finding = check.function(feature, threshold)
         findings[check.name] = _apply_switch(finding, feature.settings, feature.unmatched)
@@ -373,7 +373,7 @@ def list_unmet_requests(
     if time_column is not None and (reason := _explain_lack_of_times(comparison, time_column)) is not None:
         problems.append((TIMES, f"{time_column} {reason}", "name a column of times (--time-column)"))
     for name, reason, advice in problems:
-        yield Finding(CheckStatus.PASSED).as_cannot_tell(reason, advice).result(REQUEST, feature=name)
+        yield Finding().as_cannot_tell(reason, advice).result(REQUEST, feature=name)
 
 
 def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> str | None:

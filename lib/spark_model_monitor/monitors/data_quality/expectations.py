@@ -21,7 +21,6 @@ from spark_model_monitor.documents.check_results import (
     ROW_RULE,
     UPPER_LIMIT,
     CheckResult,
-    CheckStatus,
     Hint,
 )
 from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
@@ -343,7 +342,6 @@ def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
         return Finding.not_judged(rule.allowed, NO_VALUES).copy_with(component=rule.label)
     share = offending / total
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=rule.allowed,
         observed=share,
         m=total,
@@ -379,7 +377,6 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
         if rows < low or highest is None:
             bound = float(low)
         finding = Finding(
-            CheckStatus.PASSED,
             threshold=bound,
             observed=float(rows),
             decided_by=LIMITS,
@@ -392,11 +389,10 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
     # Missing columns, and extra columns
     for name, level in plan.missing_columns:
         if level is Severity.ERROR:
-            finding = Finding(CheckStatus.PASSED, decided_by=PRESENCE, component="column")
+            finding = Finding(decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra_columns:
         finding = Finding(
-            CheckStatus.PASSED,
             threshold=0.0,
             observed=float(len(plan.extra_columns)),
             component="columns",

@@ -170,7 +170,7 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
 
     assert scan_result.rule_counts is not None  # rules were counted
     rows = scan_result.profile.item_count
-    values = count_values(dataset, plan.table.value_requests, rows)
+    values = count_values(dataset, [*plan.table.value_requests.values()], rows)
     measured = Measurements(rows, scan_result.rule_counts, values)
     judged = judge_expectations(plan, measured)
     if plan.rule_set is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import COLUMN_PAIRS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
@@ -148,7 +148,7 @@ def _judge_cells(
     expected = _measure_strength(table)
     observed = _measure_strength(window)
     quantity = "how strongly both go together, from 0 to 1"
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=quantity)
+    finding = Finding(threshold=expected, observed=observed, n=n, m=m, formula=quantity)
     # Why there may be no verdict
     for name in compared.relation["columns"]:
         if name in reason_by_sorted_column:

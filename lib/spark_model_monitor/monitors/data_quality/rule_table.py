@@ -45,6 +45,7 @@ class RuleTable:
     """What has to be counted for the rules of a run; a count that several rules need is made once.
 
     Each method takes formulas with the names of columns, and returns the position of the count in `Measurements`.
+    value_requests: what the pass over values counts.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -52,7 +53,7 @@ class RuleTable:
         self.positions = {name: position for position, name in reversed(list(enumerate(names)))}
         self._conditions: dict[str, RowFormula] = {}
         self._numbers: dict[str, RowFormula] = {}
-        self._value_requests: dict[str, ValueCountRequest] = {}
+        self.value_requests: dict[str, ValueCountRequest] = {}
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
         """Requests the number of rows that don't meet `condition`, among rows that meet `where`."""
@@ -66,7 +67,7 @@ class RuleTable:
     def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
         """Requests how often each combination of values of the columns occurs."""
         request = ValueCountRequest(tuple(self.positions[column] for column in columns), self._locate(where))
-        return _add_once(self._value_requests, request)
+        return _add_once(self.value_requests, request)
 
     def _locate(self, tree: Tree | None) -> Tree | None:
         if tree is None:
@@ -90,11 +91,6 @@ class RuleTable:
             ids=self.positions.get(INFERENCE_ID),
             whole_texts=frozenset(compared_columns),
         )
-
-    @property
-    def value_requests(self) -> tuple[ValueCountRequest, ...]:
-        """What the pass over values counts."""
-        return tuple(self._value_requests.values())
 
 
 @value_class

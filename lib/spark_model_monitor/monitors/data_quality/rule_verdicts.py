@@ -34,7 +34,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
         finding = findings[analyzer.text]
         check_results.append(_describe(finding.without_verdict(finding.reason or "it is an analyzer"), analyzer))
     for skipped in rule_set.skipped:
-        finding = Finding(CheckStatus.PASSED, component=DQDL)
+        finding = Finding(component=DQDL)
         finding = finding.as_cannot_tell(f"not checked: {skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
@@ -43,7 +43,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
 def _describe(finding: Finding, rule: AnyRule) -> CheckResult:
     """The result in checks.json. A finding's `metrics` are for later runs; its `ids` are of rows that break the rule."""
     finding = finding.copy_with(component=DQDL, labels=dict(rule.labels) or None)
-    if finding.status is not CheckStatus.NOT_JUDGED:
+    if finding.is_judged:
         finding = finding.copy_with(decided_by=ASSERTION)
     if finding.is_violated:
         reason = finding.reason or ""
@@ -84,13 +84,13 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     """The verdict on one rule. If the rule has a second metric, as for DetectAnomalies, that has to meet the rule, too."""
     if bound.fault:
         return Finding(CheckStatus.VIOLATED, reason=bound.fault)
-    decisive = Finding(CheckStatus.PASSED)
+    decisive = Finding()
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
         verdict = _judge_metric(bound.rule, metric, PastMetric.of(rule_set, metric.name), measured)
         metrics |= verdict.metrics or {}
         # The first metric that isn't met decides; later ones are measured for later runs
-        if decisive.status is CheckStatus.PASSED:
+        if decisive.has_passed:
             decisive = verdict
     return decisive.copy_with(metrics=metrics or None)
 
@@ -142,7 +142,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         reason = f"{metric.name} can't be computed from these values"
     if not math.isfinite(value):
         return Finding.not_judged(None, reason).copy_with(m=rows or None)
-    verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
+    verdict = Finding(observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.values_without_alarm)
     return _judge_condition(verdict, value, rule, metric, past, offending)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from spark_model_monitor.documents.check_results import INTERVAL, LOWER_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import INTERVAL, LOWER_LIMIT
 from spark_model_monitor.monitors.explainability.attribution_results import OutputComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
@@ -37,7 +37,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     ndcg = output.ndcg
     interval = output.ndcg_interval
     n, m = output.rows
-    finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
+    finding = Finding(threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
     finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
@@ -87,7 +87,6 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
         f"{tolerances.absolute:g} of the sum of all"
     )
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=limit,
         observed=now - before,
         interval=interval,
@@ -130,7 +129,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     if output.design_effect > 1:
         group_note = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
     reason = f"{rows:,} rows{group_note}; at least {min_rows:,} are asked for"
-    return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).as_cannot_tell(reason, MORE_ROWS)
+    return Finding(threshold=threshold, m=rows).as_cannot_tell(reason, MORE_ROWS)
 
 
 def _describe_change(output: str, now: float, before: float) -> str:

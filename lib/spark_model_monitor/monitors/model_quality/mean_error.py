@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from operator import attrgetter
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
@@ -51,7 +51,6 @@ def judge_mean_error(
     smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
     low, high = (now.end(direction, 0.025) for direction in Side)
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=before.value,
         observed=now.value,
         interval=None if low is None or high is None else (low, high),

@@ -290,7 +290,6 @@ class _Judge:
         # With named groups, the estimate's sample size counts groups instead of rows
         has_group_estimate = name in self.baseline.design_effects.rows and name in self.tested_estimates
         finding = Finding(
-            CheckStatus.PASSED,
             threshold=constraint.threshold,
             observed=measured.value if measured is not None else None,
             interval=confidence_interval(measured.estimate) if measured is not None else None,

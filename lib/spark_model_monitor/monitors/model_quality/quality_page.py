@@ -10,7 +10,7 @@ import numpy as np
 
 from spark_model_monitor.documents.alarms import group_by_cause
 from spark_model_monitor.documents.change_description import format_limit
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, name_cause
+from spark_model_monitor.documents.check_results import CheckResult, name_cause
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
     Block,
@@ -146,7 +146,7 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
     if result is not None:
         mark, verdict = VERDICTS[result.status]
         remark = result.reason or ""
-        if result.status is CheckStatus.PASSED and is_beyond_threshold(result):
+        if result.has_passed and is_beyond_threshold(result):
             verdict = f"{verdict}: within chance"
     if result is not None and result.threshold is not None:
         threshold = format_limit(result)

@@ -140,7 +140,7 @@ class ErrorModel:
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Doubles:
         """The expected absolute error of each row. columns: by name, at least the columns in `names`."""
-        estimator = _load_estimator(self.content)
+        estimator = _load_skops("the model of errors", self.content)
         expected: Doubles = estimator.predict(_encode_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
 
@@ -167,6 +167,7 @@ def _dump_skops(
     return bytes(io.dumps(members))
 
 
+@lru_cache(maxsize=1)
 def _load_skops(name: str, content: bytes) -> Any:
     # Importing it at the top of the module would change the order of the flavours
     from spark_model_monitor.monitors.predictors.sklearn import open_skops
@@ -188,11 +189,6 @@ def _open_with_model(path: str, content: bytes) -> None:
     members = _load_skops(path, content)
     if isinstance(members, dict) and isinstance(members.get("model"), bytes):
         _load_skops(path, members["model"])
-
-
-@lru_cache(maxsize=1)
-def _load_estimator(content: bytes) -> HistGradientBoostingRegressor:
-    return _load_skops("the model of errors", content)
 
 
 def _are_numbers(column: pa.Array) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckStatus, Hint, Results
+from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, Hint, Results
 from spark_model_monitor.documents.json_text import Json, format_java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import Finding
@@ -148,7 +148,7 @@ def convert_to_results(suite_results: SuiteResults) -> tuple[Results, tuple[Hint
         message = constraint.constraint_message
         # Checks with level Error give results; checks with level Warning only give hints
         if constraint.check_level == Level.ERROR.value:
-            finding = Finding(CheckStatus.PASSED, observed=constraint.metric, decided_by=ASSERTION, component="deequ")
+            finding = Finding(observed=constraint.metric, decided_by=ASSERTION, component="deequ")
             if constraint.constraint_status == FAILURE:
                 reason = message or "does not hold"
                 finding = finding.mark_unmet(reason, f"is not met: {reason}", f"{name}: {reason}")

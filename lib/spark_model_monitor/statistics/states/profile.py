@@ -194,6 +194,11 @@ class FeatureProfile(State):
     num_numbers: int = field(init=False, repr=False, compare=False)
     cached: dict[str, Any] = field(init=False, repr=False, compare=False)
 
+    @property
+    def is_written_as_text(self) -> bool:
+        """Whether its cells are texts, as all cells of a CSV are."""
+        return self.column_type is ColumnType.TEXT
+
     def __post_init__(self) -> None:
         """Compute once the attributes that are read hundreds of times."""
         # In a text column, the moments count the cells that are numbers
@@ -201,7 +206,7 @@ class FeatureProfile(State):
         members: dict[str, Any] = {name: self.state(kind) for name, kind in _STATE_TYPES.items()}
         num_numbers = types.integral + types.fractional
         moments = members["moments"]
-        if self.column_type is ColumnType.TEXT and moments is not None:
+        if self.is_written_as_text and moments is not None:
             num_numbers = moments.present
         inferred_type = _NUMBER_TYPES.get(self.column_type) or types.inferred_type()
         if self.as_numbers and inferred_type == "String":
@@ -271,7 +276,7 @@ class FeatureProfile(State):
     @property
     def is_partly_numbers(self) -> bool:
         """Whether a text column isn't numeric but has some cells that are numbers, with moments and a sketch."""
-        if self.column_type is not ColumnType.TEXT or self.is_numeric or not self.num_numbers:
+        if not self.is_written_as_text or self.is_numeric or not self.num_numbers:
             return False
         return self.moments is not None and self.kll is not None
 

@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.drift.special_functions import normal_surviv
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
+from spark_model_monitor.statistics.verdicts.tail_probabilities import find_standstills
 from spark_model_monitor.value_class import value_class
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
@@ -374,6 +375,15 @@ def limit_flag_design_effect(flags: Flags, run_sizes: Integers, group_size: floa
     if len(rows) < MIN_FLAGGED_GROUPS * limit:
         return math.inf
     return limit
+
+
+def measure_flag_stretches(flags: Flags, run_sizes: Integers) -> float:
+    """How many rows the stretch of flagged neighbours has that a flagged row is in, on average; 1 without flagged rows."""
+    first_rows, lengths = find_standstills(flags.astype(np.int64), run_sizes)
+    flagged_lengths = lengths[flags[first_rows]]
+    if not len(flagged_lengths):
+        return 1.0
+    return float((flagged_lengths**2).sum() / flagged_lengths.sum())
 
 
 def typical_design_effect(group_estimates: Sequence[float]) -> float:

@@ -49,16 +49,18 @@ def has_steep_end(counts: Doubles) -> bool:
     return bool((counts[1:] <= np.maximum(counts[:-1], MIN_ROWS_AT_END) ** 2).all())
 
 
-def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float) -> float:
+def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float, widths: float = 1.0) -> float:
     """The probability of `count` or more of a window's rows so far beyond a steep end. rows_within: the number of the baseline's
-    rows that are as near before the end; two standard errors are taken off.
+    rows that are as near before the end; two standard errors are taken off. widths: the distance, as a multiple of the range's
+    width if all of the baseline's rows are nearer.
 
-    Model: the share v / n lies beyond the end, with v exponential, and so at most the share v^2 / (n rows_within) as far beyond
-    it. The mean over v of the first term of a Poisson tail is (m / n / rows_within)^k (2k)! / k!.
+    Model: the share v / n lies beyond the end, with v exponential, and so at most the share v (v / rows_within)^widths / n as
+    far beyond it. The mean over v of the first term of a Poisson tail is (m / n / rows_within^widths)^k (k + k widths)! / k!.
     """
     enough = max(1.0, rows_within - 2 * math.sqrt(rows_within))
-    logarithm = count * math.log(max(rows, 1) / max(baseline_rows, 1) / enough)
-    return math.exp(min(0.0, logarithm + math.lgamma(2 * count + 1) - math.lgamma(count + 1)))
+    widths = min(widths, max(1.0, enough / count - 1))  # the bound is weaker from there on
+    logarithm = count * (math.log(max(rows, 1) / max(baseline_rows, 1)) - widths * math.log(enough))
+    return math.exp(min(0.0, logarithm + math.lgamma(count + count * widths + 1) - math.lgamma(count + 1)))
 
 
 def find_standstills(values: Doubles | Integers, sizes: Integers) -> tuple[Integers, Integers]:
@@ -70,15 +72,16 @@ def find_standstills(values: Doubles | Integers, sizes: Integers) -> tuple[Integ
     return first_rows, np.diff(first_rows, append=len(values))
 
 
-def measure_standstills(value_indices: Integers, sizes: Integers) -> Doubles:
-    """The rarest stretch of equal neighbours of each run, in units of the longest stretch of independent rows."""
-    first_rows, lengths = find_standstills(value_indices, sizes)
-    shares = np.bincount(value_indices)[value_indices[first_rows]] / len(value_indices)
-    measures = compute_standstill(lengths, shares, len(value_indices))
-    return np.maximum.reduceat(measures, np.searchsorted(first_rows, sizes.cumsum() - sizes))
+def measure_rarest_standstill(value_indices: Integers) -> float:
+    """The rarest stretch of equal neighbours, in units of the longest stretch of independent rows. Rows on both sides of a gap
+    in a sample count as neighbours, since a stretch may go on there."""
+    rows = len(value_indices)
+    first_rows, lengths = find_standstills(value_indices, np.array([rows]))
+    shares = np.bincount(value_indices)[value_indices[first_rows]] / rows
+    return float(compute_standstill(lengths, shares, rows).max())
 
 
-def compute_standstill(length: Doubles | Integers, share: Doubles, rows: int) -> Doubles:
+def compute_standstill(length: Doubles | Integers | float, share: Doubles | float, rows: int) -> Doubles:
     """The length of a stretch of equal neighbours, in units of the longest stretch by chance: length log(1/share) / log(rows).
 
     share: the share of rows with the stretch's value.

@@ -141,13 +141,6 @@ class BaselineFeature:
         past = self.find_past_windows() or NO_PAST
         return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *BLOCK_FIELDS)}
 
-    @cached_property
-    def largest_repeat(self) -> float:
-        """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
-        past = self.find_past_windows() or NO_PAST
-        # The first row with a value is no repeat
-        return float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
-
     @property
     def family(self) -> str:
         """The family of the feature's drift."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 
-from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.rules_file import Expectations
@@ -39,7 +39,7 @@ def suggest_candidates(profile: Profile, constraints: Constraints) -> Expectatio
 def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     """The rules that hold, one entry for each column. results: of running them on the baseline."""
     # The results are in the order in which the rules were tried
-    passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
+    passed = iter([result.has_passed for result in results if result.check == EXPECTATION])
     features: dict[str, dict[str, Json]] = {}
     for name, rules in tried.features.items():
         for rule in rules:

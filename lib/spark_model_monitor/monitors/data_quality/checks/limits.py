@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from spark_model_monitor.documents.check_results import LIMIT_DECIDES, LOWER_LIMIT, WITHIN_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import LIMIT_DECIDES, LOWER_LIMIT, WITHIN_LIMIT
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import COMPLETENESS, CONTENTS, messages
@@ -61,7 +61,6 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if reason is not None:
         return Finding.not_judged(threshold, reason)
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=threshold,
         observed=lowest_share,
         m=present,
@@ -175,7 +174,7 @@ def explain_user_share(finding: Finding, feature: FeatureComparison, name: str, 
 def explain_user_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:
     """The finding, with the reason that a person's limit decides, or that values moved within it. has_moved: beyond chance."""
     reason = LIMIT_DECIDES
-    if has_moved and finding.status is CheckStatus.PASSED:
+    if has_moved and finding.has_passed:
         reason = WITHIN_LIMIT
     return finding.copy_with(reason=reason.format(limit=limit))
 
@@ -204,7 +203,6 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN and not feature.baseline_distribution.present:
         return Finding(
-            CheckStatus.PASSED,
             threshold=threshold,
             reason="the baseline had no value that shows a type, so any will do",
         )
@@ -259,7 +257,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.copy_with(reason=FRACTIONAL)
-    if finding.status is CheckStatus.PASSED and num_others:
+    if finding.has_passed and num_others:
         reason = f"{num_others:,} of {types.present:,} values are no numbers"
         return finding.copy_with(reason=f"{reason}; the others are compared")
     return finding
@@ -328,7 +326,6 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     if math.isfinite(minimum):
         observed = minimum
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=threshold,
         observed=observed,
         m=current.num_present,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.states import ColumnType, Ends, FeatureProfile
+from spark_model_monitor.statistics.states import Ends, FeatureProfile
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -64,7 +64,7 @@ def find_time_type(feature: FeatureProfile) -> str | None:
     """The type name for values that are days or times."""
     if feature.is_numeric or recognise_dates(feature) is None:
         return None
-    if feature.column_type is ColumnType.TEXT:
+    if feature.is_written_as_text:
         return "dates"
     type_name: str = feature.column_type.value
     return type_name

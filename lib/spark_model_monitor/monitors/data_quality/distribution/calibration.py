@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
+from spark_model_monitor.documents.check_results import FISHER, BudgetLedger
 from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_noun_count, format_percent
@@ -157,11 +157,11 @@ def judge_drift(
             if low <= threshold:
                 reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
                 finding = finding.as_cannot_tell(reason, column.request.group_advice)
-    elif finding.status is CheckStatus.PASSED and column.samples is not None:
+    elif finding.has_passed and column.samples is not None:
         finding = finding.copy_with(**members, reason=column.request.unfit_reason or NO_HISTORY)
     else:
         finding = finding.copy_with(distance=column.distance)
-    if finding.status is not CheckStatus.PASSED or column.samples is None:
+    if not finding.has_passed or column.samples is None:
         return finding
     return _check_unseen_changes(finding, smallest, column, matters)
 
@@ -305,7 +305,7 @@ def judge_missing(
     phi: the least factor by which their number varies more than for independent rows. group_advice: what to do if the window's
     rows form groups; else None.
     """
-    if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
+    if not finding.has_passed or finding.observed is None or not finding.m or not baseline.rows:
         return finding
     increase = baseline.completeness - finding.observed
     missing = baseline.rows - baseline.present

@@ -32,7 +32,7 @@ from spark_model_monitor.statistics.states.surplus import measure_change
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, SCORES, PastWindows
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
-from spark_model_monitor.statistics.verdicts.tail_probabilities import find_standstills, measure_standstills
+from spark_model_monitor.statistics.verdicts.tail_probabilities import find_standstills, measure_rarest_standstill
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     StatisticChange,
@@ -202,7 +202,7 @@ def _add_block_statistics(
     # Statistics for the facts
     if blocks.are_numbers:
         statistics["reach"] = blocks.measure_reach()
-        statistics["standstill"] = measure_standstills(blocks.value_of_row, blocks.sizes)
+        statistics["standstill"] = np.full(len(rows), measure_rarest_standstill(blocks.value_of_row))
     nan_values = np.full(len(rows), np.nan)
     past[name] = PastWindows({field: statistics.get(field, nan_values) for field in FIELDS})
 
@@ -274,7 +274,8 @@ def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[
         first_rows, lengths = find_standstills(values, joined_sizes[joined_sizes > 0])
         longest = int(lengths.argmax())
         length = int(lengths[longest])
-        usual_length = (len(values) - length) / max(len(lengths) - 1, 1)
+        # A number that fills the window shows no usual length; its share is another fact
+        usual_length = (len(values) - length) / max(len(lengths) - 1, 1) or length
         standstills[feature.name] = Standstill(length, float(values[first_rows[longest]]), max(1.0, usual_length))
     return standstills
 

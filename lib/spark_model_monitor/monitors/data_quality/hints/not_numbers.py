@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 )
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.spellings import INVISIBLE
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.profile import MIN_NUMBERS
 
 COMMAS = "commas for thousands"
@@ -174,7 +174,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     columns_with_word = [
         feature
         for feature in data.profile.features
-        if feature.column_type is ColumnType.TEXT and _find_words_for_totals(data, feature)
+        if feature.is_written_as_text and _find_words_for_totals(data, feature)
     ]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
@@ -280,7 +280,7 @@ TEXT = "text"
 def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     """The number of a text column's cells by form; empty unless nearly all cells are numbers in some form."""
     cells: Counter[str] = Counter()
-    if feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
+    if not feature.is_written_as_text or feature.frequencies is None:
         return cells
     for text, count in feature.frequencies.counts.items():
         cells[_find_number_form(text)] += count
@@ -337,7 +337,7 @@ def other_numbers(data: ObservedData) -> HintSentences:
 
 def _count_other_numbers(feature: FeatureProfile) -> int:
     """The numbers of a column of numbers that are texts by the service's rules."""
-    if not feature.is_numeric or feature.column_type is not ColumnType.TEXT:
+    if not feature.is_numeric or not feature.is_written_as_text:
         return 0
     types = feature.data_types
     return feature.num_numbers - types.integral - types.fractional
@@ -370,7 +370,7 @@ def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
     """The number of a text column's cells by word for a missing value; empty unless half of its cells, or several distinct
     cells, are numbers. Only words of our own list are shown.
     """
-    is_text = feature.column_type is ColumnType.TEXT and not feature.is_numeric
+    is_text = feature.is_written_as_text and not feature.is_numeric
     if not is_text or feature.frequencies is None:
         return {}
     # One number among many such words may be a code; several distinct numbers make a column that is mostly missing
@@ -389,7 +389,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
     """
     counts = {}
     for feature in data.profile.features:
-        if feature.is_numeric or feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
+        if feature.is_numeric or not feature.is_written_as_text or feature.frequencies is None:
             continue
         if data.is_text_in_baseline(feature):
             continue

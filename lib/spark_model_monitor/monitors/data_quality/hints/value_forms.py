@@ -9,7 +9,7 @@ from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import MAX_CHANCE
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import count_group_names, estimate_new_values
+from spark_model_monitor.monitors.data_quality.distribution.group_names import count_group_names, estimate_new_values
 from spark_model_monitor.monitors.data_quality.hints import (
     MIN_VALUES,
     HintSentences,
@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
@@ -37,7 +37,7 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     """
     counts_by_feature = {}
     for feature in data.profile.features:
-        is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
+        is_text = feature.is_written_as_text and feature.inferred_type == "String"
         frequencies = feature.frequencies or Frequencies()
         # The form of a text shows if most of its values were counted
         if not is_text or 2 * frequencies.dropped >= frequencies.total or data.is_text_in_baseline(feature):
@@ -227,14 +227,13 @@ def group_column(data: ObservedData) -> HintSentences:
 
     Source: D4.23.
     """
-    name = None
-    if data.comparison is not None:
-        name = data.comparison.design_effects.group_column
-    # A column that has changed can't show which rows belong together
-    if name is None or name in data.changed_features:
+    if data.comparison is None:
         return
-    reason = f"rows with the same {name!r} are alike and lie scattered over the window"
-    yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"
+    name = data.comparison.design_effects.group_column
+    # A column that has changed can't show which rows belong together
+    if name is not None and name not in data.changed_features:
+        reason = f"rows with the same {name!r} are alike and lie scattered over the window"
+        yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"
 
 
 @register_hint("names_of_groups")
@@ -250,14 +249,11 @@ def names_of_groups(data: ObservedData) -> HintSentences:
         current = feature.current_profile
         if baseline is None or feature.name not in data.changed_features or not count_group_names(baseline, current):
             continue
-        if 2 * estimate_new_values(baseline, current) >= 1 and not _reach_back(baseline, current):
+        before = feature.baseline_distribution.numbers
+        now = feature.current_distribution.numbers
+        # Numbers in another unit are new, too, but seldom all above the baseline's
+        are_later = before is None or now is None or now.cdf.values[0] > before.cdf.values[-1]
+        if are_later and 2 * estimate_new_values(baseline, current) >= 1:
             finding = f"most values of {feature.name!r} are new, and each has several rows"
             advice = f"if they name sessions or users, make the baseline with --group-column {feature.name}"
             yield (feature.name,), f"{finding}: {advice}"
-
-
-def _reach_back(baseline: FeatureProfile, current: FeatureProfile) -> bool:
-    """Whether not all numbers are above the baseline's, as those in another unit seldom are."""
-    if baseline.moments is None or current.moments is None:
-        return False
-    return current.moments.minimum <= baseline.moments.maximum

@@ -13,7 +13,7 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import HOTELLING, CheckStatus
+from spark_model_monitor.documents.check_results import HOTELLING
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
@@ -185,7 +185,7 @@ def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float,
     count as one."""
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
-    finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
+    finding = Finding(threshold=0.0, n=before.rows, m=now.rows)
     if drift is None:
         # The largest number of uncertain rows of any class
         rows = 0.0

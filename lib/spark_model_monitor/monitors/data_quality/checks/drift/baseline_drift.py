@@ -72,7 +72,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if column is None:
         return _explain_limit(feature, threshold, finding)
     finding = judge_drift(finding, threshold, column, calibration, feature.settings.change_that_matters)
-    if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
+    if not finding.is_judged:  # such as without values on one side
         return finding.as_cannot_tell(finding.reason or "", LONGER_WINDOWS)
     return finding
 
@@ -95,7 +95,7 @@ def _judge_distance(feature: FeatureComparison, threshold: float) -> Finding:
 
 def _explain_limit(feature: FeatureComparison, threshold: float, finding: Finding) -> Finding:
     """The finding by a threshold; if it is a person's, with the reason that it decides without the column's own tests."""
-    if not feature.baseline_feature.has_user_drift_limit or finding.status is CheckStatus.NOT_JUDGED:
+    if not feature.baseline_feature.has_user_drift_limit or not finding.is_judged:
         return finding
     compared = compare_distributions(feature.baseline_distribution, feature.current_distribution, *NOISE_METHODS)
     return explain_user_limit(finding, format_number(threshold), has_moved=bool(compared.distance))
@@ -210,7 +210,6 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
     Source: D2; C11.23.
     """
     finding = Finding(
-        CheckStatus.PASSED,
         threshold=threshold,
         observed=compared.distance,
         n=compared.n,

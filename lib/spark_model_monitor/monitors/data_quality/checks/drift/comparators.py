@@ -122,7 +122,6 @@ def _judge_comparator(
         return Finding.not_judged(threshold, reason)
     if are_numbers and not distance_facts["numeric"]:
         return Finding(
-            CheckStatus.PASSED,
             threshold=threshold,
             observed=0.0,
             reason="numbers have no counts by value, so that TFDV finds no distance",

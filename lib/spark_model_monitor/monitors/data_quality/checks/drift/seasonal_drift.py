@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.monitors.data_quality import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import explain_incomparable
@@ -125,7 +125,7 @@ def leave_to_hour(
     findings: Mapping[str, Finding], by_reference: Mapping[str, Finding], season: Season
 ) -> dict[str, Finding]:
     """The findings; if the hour's own is judged, unsure findings of the baseline are left to it, because hours differ."""
-    are_judged = [finding.status is not CheckStatus.NOT_JUDGED for finding in by_reference.values()]
+    are_judged = [finding.is_judged for finding in by_reference.values()]
     if not season.learnt or not any(are_judged):
         return dict(findings)
     reason = "its values follow the clock, so it is compared with the same hour of earlier days"

@@ -136,7 +136,6 @@ class FactEvidence:
             tests += 1  # it would count if the window had such values
         level = family_level / tests
         finding = Finding(
-            CheckStatus.PASSED,
             threshold=self.expected,
             observed=self.observed,
             n=self.n,

@@ -105,6 +105,7 @@ def _judge_numbers_outside(
     ends = current.state(Ends)
     cluster = 1
     rows_within = 0.0
+    widths = 1.0
 
     def is_outside(values: Doubles) -> Flags:
         return np.asarray((values < below) | (values > above))
@@ -117,17 +118,31 @@ def _judge_numbers_outside(
         groups = max(groups, feature.rows_of_value)
         cluster = int(feature.limit_design_effect(groups, is_outside))
         rows_within = _count_within(baseline_profile, numbers, cluster)
+        if baseline.minimum < baseline.maximum:
+            beyond = np.maximum(baseline.minimum - numbers, numbers - baseline.maximum).min(initial=math.inf)
+            widths = max(1.0, float(beyond) / (baseline.maximum - baseline.minimum))
 
-    tail = partial(_compute_tail, rows=rows, baseline_rows=baseline.count, cluster=cluster, rows_within=rows_within)
+    tail = partial(
+        _compute_tail,
+        rows=rows,
+        baseline_rows=baseline.count,
+        cluster=cluster,
+        rows_within=rows_within,
+        widths=widths,
+    )
     return compare_shares(quantity, (0, baseline.count), (count, rows), tail=tail)
 
 
-def _compute_tail(count: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
+def _compute_tail(
+    count: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float, widths: float
+) -> float:
     """The p-value of a number of rows outside, in clusters."""
     p = exact_tail(count, rows, 0, baseline_rows, cluster)
     clusters = int(count / cluster)
-    if clusters > 1 and rows_within > 1:  # a single cluster shows nothing
-        p = min(p, steep_end_tail(clusters, int(rows / cluster), int(baseline_rows / cluster), rows_within))
+    # A single cluster shows nothing, unless it is most of the window
+    if rows_within > 1 and (clusters > 1 or 2 * count > rows):
+        sizes = max(1, clusters), int(rows / cluster), int(baseline_rows / cluster)
+        p = min(p, steep_end_tail(*sizes, rows_within, widths))
     return p
 
 

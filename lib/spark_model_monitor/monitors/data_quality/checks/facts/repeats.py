@@ -20,6 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     has_numbers,
     register_fact,
 )
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import PREVIOUS, compare_with_reference
 from spark_model_monitor.statistics import Doubles
@@ -124,10 +125,31 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     index = int((counts_now / m - counts_before / n).argmax())
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     num_repeats = max(0, int(counts_now[index]) - 1)
-    share_before = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    design_effect = feature.limit_design_effect(feature.rows_of_value, partial(np.equal, current.values[index]))
+    # A window may be within one of the stretches of equal neighbours, as of one day's weekday
+    stretch = _find_usual_stretch(feature, max(float(counts_before[index]), 1.0) / n)
+    # In a part of the baseline or an earlier window, too, the first row with a value is no repeat
+    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    largest_repeat = float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
+    share_before = max(float(counts_before[index]) / n, largest_repeat, min(1.0, (stretch - 1) / m))
+    rows_of_group = max(feature.rows_of_value, stretch)
+    design_effect = feature.limit_design_effect(rows_of_group, partial(np.equal, current.values[index]))
     num_repeats_before = min(n, math.ceil(share_before * n))
     return _judge_one_value("share of one number", (num_repeats_before, n), (num_repeats, m), design_effect)
+
+
+def _find_usual_stretch(feature: FeatureComparison, share: float) -> float:
+    """For how many rows a number with this share of the baseline stands still there, in a stretch as rare as the rarest one."""
+    # The length is proportional to what `compute_standstill` returns
+    row = float(compute_standstill(1, share, _count_block_rows(feature)))
+    if row:
+        return feature.baseline_feature.largest_in_blocks["standstill"] / row
+    return 0.0
+
+
+def _count_block_rows(feature: FeatureComparison) -> int:
+    """The number of the baseline's rows among which its rarest stretch of equal neighbours was found."""
+    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    return int(past["rows"][~np.isnan(past["standstill"])].sum())
 
 
 @register_fact(
@@ -153,17 +175,12 @@ def standstill_check(feature: FeatureComparison, baseline_profile: FeatureProfil
         repeated_number = current.values[[np.abs(current.values - stretch.value).argmin()]]
     share_before = max(baseline.counts_at(repeated_number)[0], 1.0) / n
     share = current.counts_at(repeated_number)[0] / m
-    # The baseline's longest stretch, and the number of rows among which it was found
     baseline_standstill = feature.baseline_feature.largest_in_blocks["standstill"]
-    baseline_rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
+    baseline_rows = _count_block_rows(feature)
     # Relative to the usual length: if all numbers stand still for a while, as in rows of one user, none stands out
-    lengths = np.array([stretch.length / stretch.usual_length])
-    standstill = float(compute_standstill(lengths, np.array([share_before]), baseline_rows)[0])
-    # The stretch of this number that would be as rare as the baseline's rarest stretch. For one number, `compute_standstill` is
-    # proportional to the length
-    expected_length = 0.0
-    if standstill:
-        expected_length = baseline_standstill * stretch.length / standstill
+    standstill = float(compute_standstill(stretch.length / stretch.usual_length, share_before, baseline_rows))
+    expected_length = _find_usual_stretch(feature, share_before) * stretch.usual_length
+    # A number that is as frequent as before may stand still by another order of the rows
     p = 1.0
     if share > MIN_RATIO * share_before:
         p = standstill_tail(standstill, m, baseline_standstill, baseline_rows)

@@ -212,7 +212,7 @@ def _get_text_lengths(
         ColumnType.FRACTIONAL,
     ):
         lengths_now = _measure_digits(feature.current_profile)
-        are_texts = baseline_profile.column_type is ColumnType.TEXT
+        are_texts = baseline_profile.is_written_as_text
     if lengths_before is None or lengths_now is None:
         return None
     if not are_texts or recognise_dates(baseline_profile):
