@@ -74,6 +74,25 @@ def test_labels_of_one_kind_of_rows_are_no_verdict_on_the_model_while_others_wai
         assert any("200 of 600 captures have a label yet" in (check.reason or "") for check in unsure)
 
 
+@pytest.mark.parametrize(
+    ("coverage", "status"),
+    [
+        pytest.param(MOST_WAIT, CheckStatus.CANNOT_TELL, id="its labels are to come"),
+        pytest.param(ALL_LABELLED, CheckStatus.PASSED, id="all labels are there"),
+    ],
+)
+@pytest.mark.parametrize("absent", ["a class", "wrong predictions"])
+def test_no_metric_passes_while_the_labels_of_a_kind_of_rows_wait(absent, coverage, status):
+    labels, predictions = draw_answers(2_000, 2, "abc")
+    is_there = labels != "c" if absent == "a class" else labels == predictions
+
+    judgement = judge(MULTICLASS, draw_answers(4_000, 1, "abc"), (labels[is_there], predictions[is_there]), coverage)
+
+    assert "absent_rows" in hint_names(judgement)
+    assert {check.status for check in judgement.results} == {status}
+    assert not any(check.possible_change for check in judgement.results)
+
+
 def test_a_worse_model_is_violated_while_labels_of_all_kinds_wait():
     labels, predictions = draw_answers(2_000, 2)
     predictions[::2] = "1"

@@ -428,17 +428,20 @@ class AbsentRows:
     are_delayed: bool
 
     def wait_for_labels(self, check_results: Iterable[CheckResult]) -> Results:
-        """The results; if the rows are delayed, the model may be as it was, so violations are `cannot tell`."""
-        members = {
-            "status": CheckStatus.CANNOT_TELL,
-            "reason": self.sentence,
-            "advice": "judge the window again when its other labels are there",
-            "possible_change": True,
-            "description": None,
-        }
+        """The results; if the rows are delayed, none is a verdict on the model, which may be as it was or worse in these rows."""
+        if not self.are_delayed:
+            return tuple(check_results)
+        verdicts = (CheckStatus.PASSED, CheckStatus.VIOLATED)
         judged = []
         for check_result in check_results:
-            if self.are_delayed and check_result.is_violated:
+            if check_result.status in verdicts:
+                members = {
+                    "status": CheckStatus.CANNOT_TELL,
+                    "reason": self.sentence,
+                    "advice": "judge the window again when its other labels are there",
+                    "possible_change": check_result.is_violated or None,
+                    "description": None,
+                }
                 check_result = check_result.model_copy(update=members)
             judged.append(check_result)
         return tuple(judged)
