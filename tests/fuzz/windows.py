@@ -22,7 +22,7 @@ from spark_model_monitor.data.reading.labelled_records import read_labelled
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.outcome_tables import build_reading, read_line_outcomes
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection
-from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.windows import Window as Times
 from spark_model_monitor.errors import BadInput
@@ -221,7 +221,9 @@ def _outcomes(engine: Any, path: str, *, times: Times | None = None, sample: flo
 
 
 def _documents(engine: Any, path: str) -> Any:
-    return read_line_outcomes(engine, list_dataset(engine, path), DocumentDecoder(build_reading(PLAN, "y", "a", "p")))
+    return read_line_outcomes(
+        engine, list_dataset(engine, path), LineDecoder(build_reading(PLAN, "y", "a", "p"), documents=True)
+    )
 
 
 def _labelled(engine: Any, path: str) -> Any:

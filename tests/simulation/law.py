@@ -42,7 +42,7 @@ from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
 
 SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month
 
-UNEXPLAINED = re.compile(r"can't be read again \((?!BadConfiguration)")
+UNEXPLAINED = re.compile(r"can't be read again: (?!.*no column of the data)")
 """What is logged of a run whose window alarms, and whose rows or the baseline's can't be read again to say where the change is
 from; it counts, and stays beside another one after it. Columns of other names can't be read in the quiet month either."""
 

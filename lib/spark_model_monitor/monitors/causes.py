@@ -347,7 +347,7 @@ def add_causes(
         except NoData as fault:  # the rows no longer exist
             log.info("the origin of a loss is unknown: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
-            log.warning("the origin of a loss is unknown: the rows can't be read again (%s)", type(fault).__name__)
+            log.warning("the origin of a loss is unknown: the rows can't be read again: %s", describe_fault(fault))
 
     def add_cause(result: CheckResult) -> CheckResult:
         candidates = (members_by_subject.get(subject) for subject in list_subjects(result))
@@ -357,6 +357,13 @@ def add_causes(
         return locate_change(result, members, hide_values=hide_values)
 
     return tuple(map(add_cause, results))
+
+
+def describe_fault(fault: Exception) -> str:
+    """Why rows can't be read again. Texts of other libraries may show values, so they are left out."""
+    if isinstance(fault, MonitorError):
+        return str(fault)
+    return f"{type(fault).__name__}; see whether the files are as they were, else make the baseline anew"
 
 
 def locate_change(check_result: CheckResult, members: CauseMembers, *, hide_values: bool) -> CheckResult:

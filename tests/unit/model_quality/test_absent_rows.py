@@ -84,6 +84,7 @@ def test_labels_of_one_kind_of_rows_are_no_verdict_on_the_model_while_others_wai
 @pytest.mark.parametrize("absent", ["a class", "wrong predictions"])
 def test_no_metric_passes_while_the_labels_of_a_kind_of_rows_wait(absent, coverage, status):
     labels, predictions = draw_answers(2_000, 2, "abc")
+    # The rows that are left have labels already
     is_there = labels != "c" if absent == "a class" else labels == predictions
 
     judgement = judge(MULTICLASS, draw_answers(4_000, 1, "abc"), (labels[is_there], predictions[is_there]), coverage)

@@ -17,6 +17,8 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.causes import describe_fault
 from spark_model_monitor.monitors.contributions import BinnedChange, Key, compute_shares, create_ordered_tests
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
@@ -186,3 +188,14 @@ def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
     assert not any(finding.where for finding in bad)
     assert "the origin of a loss is unknown: the frame that the baseline was made from is not stored" in caplog.text
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (BadInput("p: has no column 'plan'; name another"), "p: has no column 'plan'; name another"),
+        (ValueError("Ada Lovelace"), "ValueError; see whether the files are as they were, else make the baseline anew"),
+    ],
+)
+def test_why_rows_cannot_be_read_again_is_a_sentence_without_values(fault, sentence):
+    assert describe_fault(fault) == sentence

@@ -23,7 +23,6 @@ from spark_model_monitor.data.records.outcome_records import (
     PREDICTION,
     PROBABILITY,
     ColumnDecoder,
-    DocumentDecoder,
     LabelledRecords,
     LineDecoder,
 )
@@ -106,7 +105,7 @@ def test_features_with_their_outcomes(reading, features, documents, lines, allow
 @with_odd_lines
 @given(st.sampled_from(READINGS), odd_lines(st.dictionaries(st.sampled_from(["y", "a", "b", "p", "0", "1"]), values)))
 def test_outcomes_of_documents(reading, lines):
-    rows = DocumentDecoder(replace(reading, label="y"))(make_batch(lines))
+    rows = LineDecoder(replace(reading, label="y"), documents=True)(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.sources, lines)
 

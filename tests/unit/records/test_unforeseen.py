@@ -20,7 +20,6 @@ from spark_model_monitor.data.records.decoding import Reading, RecordSelection, 
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
-    DocumentDecoder,
     LabelledRecords,
     LineDecoder,
     decode_document,
@@ -156,7 +155,9 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
             id="labelled",
         ),
         pytest.param(lambda: LineDecoder(replace(BROKEN, label="0"))(LINES).reasons, id="outcomes"),
-        pytest.param(lambda: DocumentDecoder(BROKEN)(make_batch(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
+        pytest.param(
+            lambda: LineDecoder(BROKEN, documents=True)(make_batch(*[b'{"y": 1}'] * 6)).reasons, id="documents"
+        ),
         pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(make_batch(*[b"1,2,3"] * 6)).reasons, id="CSV"),
         pytest.param(lambda: Captures(DEFECT)(LINES.column(0)).reasons, id="a merge's captures"),
         pytest.param(

@@ -302,7 +302,7 @@ def _choose_rows(
         # The metadata of the rows' requests
         metadata: list[dict[str, str]] = [{} for _ in range(chosen_rows.num_rows)]
         if LINE in names:
-            metadata = [_read_metadata(line) for line in chosen_rows.column(LINE).to_pylist()]
+            metadata = [_read_metadata(line or "") for line in chosen_rows.column(LINE).to_pylist()]
         for name, position in metadata_columns.items():
             texts = format_texts(chosen_rows.column(f"c{position}")).to_pylist()
             for record_metadata, text in zip(metadata, texts, strict=True):

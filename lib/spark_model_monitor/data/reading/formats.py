@@ -65,9 +65,10 @@ _RECORDED = (
     "exclude_features_attribute",
     "flatten_json",
     "missing_values",
+    "time_column",
     *ADDRESS_OPTIONS.values(),
 )
-"""Options in run.json that rows can be read again with. Exponents and names of outcomes don't affect reading."""
+"""Options in run.json that rows can be read again with. Exponents, times and names of outcomes don't affect reading."""
 
 # A text between commas, which may have commas in double quotes; and a name in double quotes, perhaps before an equals sign
 _BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')

@@ -34,7 +34,6 @@ from spark_model_monitor.data.records.outcome_records import (
     PROBABILITY,
     ColumnDecoder,
     Decoder,
-    DocumentDecoder,
     LineDecoder,
     decode_blocks,
 )
@@ -375,7 +374,7 @@ def build_reading(
 def read_line_outcomes(
     engine: Engine,
     source: Listing,
-    decoder: LineDecoder | DocumentDecoder,
+    decoder: LineDecoder,
     *,
     metrics: Mapping[str, OutcomeMetric] | None = None,
     cut_by: OutcomePlan | None = None,
@@ -388,7 +387,7 @@ def read_line_outcomes(
     Raises BadConfiguration if a column to cut by is absent.
     """
     lines = engine.lines(source.paths_to_read, in_order=as_service)
-    if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
+    if FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))
     dataset = Dataset(

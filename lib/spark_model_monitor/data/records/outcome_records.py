@@ -247,11 +247,14 @@ def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading:
 
 @value_class
 class LineDecoder:
-    """Makes outcomes from blocks of merged records. files: the files of the lines."""
+    """Makes outcomes from blocks of merged records. files: the files of the lines. documents: whether the lines are JSON
+    documents instead.
+    """
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
     chunk_bytes: int = CHUNK_BYTES
+    documents: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -261,24 +264,13 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
         files = self.files.get_paths(block)
-        chunks = split_into_chunks(lines, self.chunk_bytes)
-        return _decode_by_parts(
-            chunks, lambda chunk: decode_merged_lines(lines[chunk], files[chunk], self.reading), self.reading
-        )
 
+        def decode_chunk(chunk: slice) -> OutcomeRows:
+            if self.documents:
+                return decode_documents(lines[chunk], self.reading)
+            return decode_merged_lines(lines[chunk], files[chunk], self.reading)
 
-@value_class
-class DocumentDecoder:
-    """Makes outcomes from blocks of JSON Lines with labels. columns: the columns of the raw rows that the decoder needs."""
-
-    reading: OutcomeReading
-    columns: tuple[str, ...] = (LINE,)
-    chunk_bytes: int = CHUNK_BYTES
-
-    def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        lines = block.column(LINE)
-        chunks = split_into_chunks(lines, self.chunk_bytes)
-        return _decode_by_parts(chunks, lambda chunk: decode_documents(lines[chunk], self.reading), self.reading)
+        return _decode_by_parts(split_into_chunks(lines, self.chunk_bytes), decode_chunk, self.reading)
 
 
 @value_class
@@ -304,7 +296,7 @@ def _decode_by_parts(
     return decode_ranges(ranges, decode, refused, "sources")
 
 
-Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
+Decoder: TypeAlias = LineDecoder | ColumnDecoder
 
 
 @value_class
@@ -378,8 +370,7 @@ class LabelledRecords:
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record; only its first row has 1 in `cells`, so that records are counted by it."""
-        decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
-        outcomes = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
+        outcomes = LineDecoder(self.reading, self.files, self.chunk_bytes, self.documents)(batch)
         columns = [*outcomes.features, *[outcomes.labels] * self.reading.with_label]
         if self.reading.with_prediction:
             columns.append(fill_predictions(outcomes, self.threshold))

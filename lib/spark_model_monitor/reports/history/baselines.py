@@ -219,8 +219,7 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
 def _read_roles(run: Run) -> ColumnRoles | None:
     """The roles of captured columns that a run defines: if it read captures, they have every column and no label."""
     # run.json has the format in which the run read its data
-    dataset_format = read_recorded_options(run).get("dataset_format")
-    if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
+    if isinstance(parse_dataset_format(read_recorded_options(run).get("dataset_format", "csv")), CaptureFormat):
         return ColumnRoles()
     return None
 
@@ -232,8 +231,11 @@ def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: 
     with using_session(spark):
         # The options with which the run has read its files, and the list of these files
         read_by = read_recorded_options(run)
+        description = read_document(run, RunDescription)
         path = join(run.folder, LEDGER)
         files = json.loads(read_run_file(run, LEDGER))["files"]
+    if "time_column" in read_by and description is not None and description.window is not None:
+        raise BadInput(f"{path}: of its files a window was read")
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
     if not 0 < sum(file["size_bytes"] for file in files) <= MAX_REREAD_BYTES:
         raise BadInput(f"{path}: its files are not read again")

@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
@@ -156,7 +156,8 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
     # JSON Lines are decoded by executors, other data sets are read as tables
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
-        return _read_lines(engine, config, list_dataset(engine, config.dataset_source), DocumentDecoder(make_reading()))
+        decoder = LineDecoder(make_reading(), documents=True)
+        return _read_lines(engine, config, list_dataset(engine, config.dataset_source), decoder)
     table = _read_table(engine, config)
     addresses = _collect_addresses(config) | ({} if with_label else {"label": None})
     return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
@@ -188,7 +189,7 @@ def _read_lines(
     engine: Engine,
     config: JobConfig,
     source: Listing,
-    decoder: LineDecoder | DocumentDecoder,
+    decoder: LineDecoder,
     cut_by: OutcomePlan | None = None,
 ) -> Dataset:
     line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])

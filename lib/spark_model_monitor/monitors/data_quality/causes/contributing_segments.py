@@ -36,6 +36,7 @@ from spark_model_monitor.monitors.causes import (
     create_cause_members,
     create_column_keys,
     create_origin_keys,
+    describe_fault,
     locate_change,
     select_clear_causes,
 )
@@ -178,7 +179,7 @@ def find_causes(
             examples.write(examined_columns, changes, dataset)
     except (MonitorError, OSError, pa.ArrowException) as fault:
         log.warning(
-            "the origin of the changed rows is unknown: the data can't be read again (%s)", type(fault).__name__
+            "the origin of the changed rows is unknown: the data can't be read again: %s", describe_fault(fault)
         )
 
     def add_cause(result: CheckResult) -> CheckResult:
@@ -350,5 +351,5 @@ def _sample_baseline(
             ]
             return draw_row_sample(dataset, binned_column, num_rows)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
-        log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
+        log.info("no segment is looked for, as the baseline's rows can't be read again: %s", describe_fault(fault))
         return None
