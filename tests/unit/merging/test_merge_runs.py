@@ -121,6 +121,22 @@ def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("second_label", "is_contradicted"),
+    [pytest.param("1", False, id="the same"), pytest.param("0", True, id="another")],
+)
+def test_labels_that_contradict_others_of_the_same_id_are_a_warning(
+    second_label, is_contradicted, merge, tmp_path, caplog
+):
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 0, [make_label("event-1", "1"), make_label("event-1", second_label)])
+    merge(0, 0)
+
+    sentence = "1 labels contradict another of the same id; the last one of each id counts"
+    assert (sentence in caplog.text) == is_contradicted
+    assert read_truths(tmp_path / "merged") == {"event-1": second_label}
+
+
 def test_no_character_of_a_capture_is_lost(merge, tmp_path):
     """Members that nobody knows, their order, numbers and blanks: the ground truth is put behind them."""
     line = (

@@ -501,6 +501,8 @@ def _log_merge(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
         f"{labels.read:,} labels read, {ledger.labels_without_capture:,} without capture, "
         f"{labels.repeated + labels.contradicted:,} duplicates"
     )
+    if labels.contradicted:
+        log.warning(f"{labels.contradicted:,} labels contradict another of the same id; the last one of each id counts")
     for repair, count in labels.repaired.items():
         log.warning(f"repaired {count:,} labels {repair.text}")
     if restated:
