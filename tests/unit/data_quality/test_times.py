@@ -224,6 +224,29 @@ def test_times_lose_their_clock_though_day_and_month_may_be_swapped_and_healthy_
     assert not any(list_checks(draw_days(days, 300, 3, 28)) for days in (1, 7, 28))
 
 
+@pytest.mark.parametrize("form", ["typed", "ISO"])
+def test_rare_births_are_not_far_from_the_others_and_births_to_come_are(form):
+    """The earliest of many births are decades before most of them, and one may be alone in the baseline."""
+    monitor = DataQualityMonitor(find_causes=False)
+
+    def draw_births(rows, seed):
+        births = FIRST_DAY + np.random.default_rng(seed).normal(-46 * 365, 5_000, rows).round() * DAY
+        return births - births % DAY
+
+    for seed in (0, 1_000, 2_000):
+        baseline = run_baseline(write_times(draw_births(9_000, seed), form), monitor, engine="local")
+
+        def list_checks(births, baseline=baseline):
+            findings = run_monitoring(write_times(births, form), monitor, baseline, engine="local")
+            return [violated.check for violated in findings.results if violated.is_violation]
+
+        healthy = [draw_births(300, seed + number) for number in range(1, 9)]
+        assert not any(map(list_checks, healthy))
+        for births in healthy[:3]:
+            births[::10] = FIRST_DAY + 64 * 365 * DAY
+            assert list_checks(births) == ["time_range_check"]
+
+
 def test_texts_whose_order_of_day_and_month_is_unknown_are_no_times_of_rows():
     rows = write_times(draw_days(7, 100, 1), "ISO").assign(
         came=write_times(draw_days(7, 100, 1), "%d/%m/%Y %H:%M")["seen"]

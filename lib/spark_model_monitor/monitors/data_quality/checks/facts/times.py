@@ -206,8 +206,9 @@ def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile)
 
 @register_fact("time_range_check", needs=TimeCounts, same_as=(*DATE_CHECKS, "time_age_check"))
 def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
-    """Times are not scattered: none are apart from the others, by a week, twice as long as the baseline ever has no times, and
-    longer than by chance, so that all together are over a longer time than the baseline's, if it has no such times.
+    """Times are not scattered: no larger share than in the baseline is apart from the others, by a week, twice as long as the
+    baseline ever has no times, and longer than by chance, so that all together are over a longer time than the baseline's. Not
+    judged if most windows have such times.
 
     Source: D4.9.
     """
@@ -216,15 +217,17 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
         return None
     baseline, current = times
     stretch = _find_stretch(baseline_profile)
-    seconds = stretch.end - stretch.begin
     group = _estimate_rows_per_time(baseline_profile)
     mean_gap = (current.last - current.first) / SECONDS_OF_HOUR / current.total * group
     longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)), CHANCE_GAPS * mean_gap)
-    if hours_of_day.count_far(baseline, longest_gap, seconds):
+    # The baseline's rare times, such as the earliest births, belong to the others across gaps of that length
+    all_times = hours_of_day.find_largest_stretch(baseline, longest_gap)
+    seconds = all_times.end - all_times.begin
+    far_before = hours_of_day.count_far(baseline, longest_gap, seconds)
+    if far_before * current.total >= baseline.total:  # most windows have such times, and their number may vary
         return None
     counts_now = (hours_of_day.count_far(current, longest_gap, seconds), current.total)
-    quantity = "share of times far from the others"
-    return compare_shares(quantity, (0, baseline.total), counts_now, group)
+    return compare_shares("share of times far from the others", (far_before, baseline.total), counts_now, group)
 
 
 @cache_with_feature
