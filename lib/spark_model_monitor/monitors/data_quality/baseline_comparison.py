@@ -25,7 +25,6 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import N
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
     LONGER_OR_INDEPENDENT,
     LONGER_WINDOWS,
-    NO_PAST,
 )
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
@@ -274,7 +273,7 @@ class FeatureComparison:
         """
         if self.comparison.monitoring.rows_are_independent:
             return 1.0
-        if self.comparison.monitoring.group_column is not None:
+        if self.comparison.has_named_groups:
             return self.window_design_effect.value_design_effect
         effect = self.baseline_feature.past_design_effect
         if math.isnan(effect):  # the table is small or sorted
@@ -286,7 +285,7 @@ class FeatureComparison:
         neighbours, or in more of the groups that a person named. is_of_kind: flags the values of that kind; None: texts among
         numbers.
         """
-        standstill = self.baseline_feature.largest_in_blocks["standstill"]
+        standstill = self.baseline_feature.rarest_standstill
         column = self.comparison.design_effects.sampled_columns.get(self.name)
         neighbours, _ = self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
         if column is None or rows_of_group > 2 * max(standstill, neighbours):
@@ -299,7 +298,7 @@ class FeatureComparison:
             flags[column.has_value] = is_of_kind(column.values)
         sizes = np.array(column.run_sizes)
         group_size = rows_of_group
-        if self.comparison.monitoring.group_column is not None:
+        if self.comparison.has_named_groups:
             group_size = sizes.max() / 2  # each run is a group, so all its rows are near each other
         elif (
             rows_of_group <= 2 * standstill
@@ -333,7 +332,7 @@ class FeatureComparison:
     @property
     def group_advice(self) -> str:
         """What to do so that a window whose rows form groups can be judged."""
-        if self.comparison.monitoring.group_column is not None:
+        if self.comparison.has_named_groups:
             return LONGER_WINDOWS
         column = self.suspected_group_column
         before = self.baseline_profile
@@ -354,7 +353,7 @@ class FeatureComparison:
     @property
     def variance_of_missing(self) -> ScoreVariance:
         """How much the number of missing values varies, relative to independent rows."""
-        past = self.baseline_feature.find_past_windows() or NO_PAST
+        past = self.baseline_feature.past_windows
         samples = Samples(
             max(self.baseline_distribution.present, 1), max(self.current_distribution.present, 1)
         )  # as in tests of values
@@ -409,6 +408,11 @@ class WindowComparison:
     def monitoring(self) -> MonitoringSettings:
         """The settings of the whole file."""
         return self.baseline.monitoring
+
+    @property
+    def has_named_groups(self) -> bool:
+        """Whether a person named the column of rows in groups."""
+        return self.monitoring.group_column is not None
 
     @property
     def num_current_columns(self) -> int:

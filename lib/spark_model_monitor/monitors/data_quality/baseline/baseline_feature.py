@@ -129,17 +129,25 @@ class BaselineFeature:
         return merge_histories({name: past_of_segment}, {name: baseline_history})[name]
 
     @cached_property
+    def past_windows(self) -> PastWindows:
+        """The raw statistics of the baseline's parts and earlier windows; without windows if there are too few."""
+        return self.find_past_windows() or NO_PAST
+
+    @cached_property
     def past_design_effect(self) -> float:
         """How many rows count as one, estimated from the baseline's parts and earlier windows: NaN if these don't show it."""
-        past = self.find_past_windows() or NO_PAST
-        return past.rows_of_group
+        return self.past_windows.rows_of_group
 
     @cached_property
     def largest_in_blocks(self) -> Mapping[str, float]:
         """The largest share of unseen values, and of each fact, among the baseline's parts; 0 if these don't show it."""
         # Windows, and parts of a sorted column, have no statistics for facts
-        past = self.find_past_windows() or NO_PAST
-        return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *BLOCK_FIELDS)}
+        return {name: float(np.nanmax(self.past_windows[name], initial=0.0)) for name in ("unseen", *BLOCK_FIELDS)}
+
+    @property
+    def rarest_standstill(self) -> float:
+        """The baseline's rarest stretch of equal neighbours, as in `compute_standstill`; 0 if its parts don't show it."""
+        return self.largest_in_blocks["standstill"]
 
     @property
     def family(self) -> str:

@@ -242,7 +242,7 @@ def names_of_groups(data: ObservedData) -> HintSentences:
 
     Source: D4.23.
     """
-    if data.comparison is None or data.comparison.monitoring.group_column is not None:
+    if data.comparison is None or data.comparison.has_named_groups:
         return
     for feature in data.compared_features:
         baseline = feature.baseline_profile

@@ -100,7 +100,7 @@ def _judge_numbers_outside(
     assert baseline is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Clusters are as large as in the baseline, but no larger than rows that are near each other here
-    standstill = feature.baseline_feature.largest_in_blocks["standstill"]
+    standstill = feature.baseline_feature.rarest_standstill
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
     cluster = 1

@@ -20,7 +20,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     has_numbers,
     register_fact,
 )
-from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import PREVIOUS, compare_with_reference
 from spark_model_monitor.statistics import Doubles
@@ -128,7 +127,7 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     # A window may be within one of the stretches of equal neighbours, as of one day's weekday
     stretch = _find_usual_stretch(feature, max(float(counts_before[index]), 1.0) / n)
     # In a part of the baseline or an earlier window, too, the first row with a value is no repeat
-    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    past = feature.baseline_feature.past_windows
     largest_repeat = float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
     share_before = max(float(counts_before[index]) / n, largest_repeat, min(1.0, (stretch - 1) / m))
     rows_of_group = max(feature.rows_of_value, stretch)
@@ -142,13 +141,13 @@ def _find_usual_stretch(feature: FeatureComparison, share: float) -> float:
     # The length is proportional to what `compute_standstill` returns
     row = float(compute_standstill(1, share, _count_block_rows(feature)))
     if row:
-        return feature.baseline_feature.largest_in_blocks["standstill"] / row
+        return feature.baseline_feature.rarest_standstill / row
     return 0.0
 
 
 def _count_block_rows(feature: FeatureComparison) -> int:
     """The number of the baseline's rows among which its rarest stretch of equal neighbours was found."""
-    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    past = feature.baseline_feature.past_windows
     return int(past["rows"][~np.isnan(past["standstill"])].sum())
 
 
@@ -175,7 +174,7 @@ def standstill_check(feature: FeatureComparison, baseline_profile: FeatureProfil
         repeated_number = current.values[[np.abs(current.values - stretch.value).argmin()]]
     share_before = max(baseline.counts_at(repeated_number)[0], 1.0) / n
     share = current.counts_at(repeated_number)[0] / m
-    baseline_standstill = feature.baseline_feature.largest_in_blocks["standstill"]
+    baseline_standstill = feature.baseline_feature.rarest_standstill
     baseline_rows = _count_block_rows(feature)
     # Relative to the usual length: if all numbers stand still for a while, as in rows of one user, none stands out
     standstill = float(compute_standstill(stretch.length / stretch.usual_length, share_before, baseline_rows))

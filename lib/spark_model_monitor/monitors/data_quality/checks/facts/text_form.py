@@ -21,7 +21,6 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import (
     count_singletons,
     explain_always_new,
 )
-from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
 from spark_model_monitor.statistics.date_columns import count_texts
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
@@ -120,7 +119,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
-    past = feature.baseline_feature.find_past_windows() or NO_PAST
+    past = feature.baseline_feature.past_windows
     size = feature.baseline_design_effect
     dispersions = []
     for name, value in zip(VALUES, feature.baseline_distribution.frequent_values.tolist(), strict=False):
