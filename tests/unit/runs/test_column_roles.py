@@ -222,6 +222,25 @@ def test_rows_of_csv_with_answers_in_json_are_read_where_both_are_allowed(model)
     assert len(statistics["features"]) == len(cells) + 3
 
 
+def test_an_answer_in_json_beside_csv_is_the_column_of_its_name_and_not_the_label(model):
+    def write_cells(factor):
+        def write_request(request):
+            cells = {name: request[name] for name in ("age", "income", "plan", "debt")}
+            return ",".join(map(str, {**cells, "income": cells["income"] * factor}.values()))
+
+        return write_request
+
+    model.make_baseline()
+    # The hour after the first has another unit
+    for hour, factor in enumerate((1, 10)):
+        model.capture(hour, write_cells(factor), lambda answer: {"defaulted": int(answer["score"] < 0.2)})
+    message, violations = model.monitor(0, "--allow-mixed-encodings")
+
+    assert violations == set()
+    assert LABEL_FOUND not in message
+    assert {name for name, _ in model.monitor(1, "--allow-mixed-encodings")[1]} == {"income"}
+
+
 def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(model):
     """The baseline has predictions in front, as captures have."""
     rng = random.Random(3)

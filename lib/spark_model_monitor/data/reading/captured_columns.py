@@ -234,6 +234,8 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
     if absent_names is None:
         return None
+    # Beside CSV, JSON may name an answer
+    absent_names = [name for name in absent_names if name not in answers.shares]
     lacks_one = bool(inputs.cells) and len(absent_names) == 1
     is_in_first_column = (
         lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
@@ -265,12 +267,13 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     if label is not None and not inputs.shares:
         return None
     if is_in_first_column:
+        name = absent_names[0]
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
-            absent_names[0],
-            absent_names[0],
+            name,
+            name,
         )
-        return ColumnRoles(label=absent_names[0], answers={absent_names[0]: 1.0})
+        return ColumnRoles(label=name, answers={name: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
     return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
