@@ -62,14 +62,15 @@ def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline
 
 def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> ProfileSample:
     """The sample without the empty column of the label."""
-    names = [feature.name for feature in sample.state.features]
+    features = sample.state.features
+    names = [feature.name for feature in features]
     if roles is None or roles.absent_label not in names:
         return sample
     index = names.index(roles.absent_label)
     # A label that requests bring later is a column like others
-    if sample.state.features[index].num_present:
+    if features[index].num_present:
         return sample
     # Runs of rows stand in the order of the features
-    features = (*sample.state.features[:index], *sample.state.features[index + 1 :])
+    features = (*features[:index], *features[index + 1 :])
     runs = (*sample.runs[:index], *sample.runs[index + 1 :])
     return replace(sample, state=replace(sample.state, features=features), runs=runs)

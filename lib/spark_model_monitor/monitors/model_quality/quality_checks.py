@@ -431,10 +431,9 @@ class AbsentRows:
         """The results; if the rows are delayed, none is a verdict on the model, which may be as it was or worse in these rows."""
         if not self.are_delayed:
             return tuple(check_results)
-        verdicts = (CheckStatus.PASSED, CheckStatus.VIOLATED)
         judged = []
         for check_result in check_results:
-            if check_result.status in verdicts:
+            if check_result.has_passed or check_result.is_violated:
                 members = {
                     "status": CheckStatus.CANNOT_TELL,
                     "reason": self.sentence,

@@ -183,16 +183,15 @@ def _create_evidence_blocks(measurement: Measurement) -> Iterator[Block]:
         yield build_table(titles, rows, numbers=PARTS_OF_A_CLASS, names=("class",), caption="Rows to be expected")
     else:
         yield from create_confusion_tables(evidence, "Confusion matrix")
-    scores = None
-    if isinstance(evidence, BinaryEvidence):
-        scores = evidence.scores
+    if not isinstance(evidence, BinaryEvidence) or evidence.scores is None:
+        return
     # Curves need rows of both classes
-    if scores is not None and scores.positives.sum() and scores.negatives.sum():
-        auc = _format_value(measurement.metrics.get("auc"))
-        au_prc = _format_value(measurement.metrics.get("au_prc"))
-        yield from _draw_score_curves(scores, auc, au_prc)
+    if evidence.scores.positives.sum() and evidence.scores.negatives.sum():
+        names = ("auc", "au_prc", "calibration_error")
+        auc, au_prc, calibration_error = (_format_value(measurement.metrics.get(name)) for name in names)
+        yield from _draw_score_curves(evidence.scores, auc, au_prc)
         if evidence.probabilities is not None:
-            yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
+            yield _draw_calibration(evidence.probabilities, calibration_error)
 
 
 def create_confusion_tables(evidence: ClassEvidence, title: str) -> Iterator[PageTable]:

@@ -191,11 +191,12 @@ def guess_written_form(feature: ViolatedFeature) -> str | None:
     texts = {
         text.strip(): count for text, count in feature.text_counts.items() if not PLAIN_NUMBER.fullmatch(text.strip())
     }
+    half = 0.5 * sum(texts.values())
     commas = sum(count for text, count in texts.items() if COMMA.fullmatch(text))
-    if commas > 0.5 * sum(texts.values()):
+    if commas > half:
         return "numbers are written with a decimal comma?"
     dressed = sum(count for text, count in texts.items() if DRESSED_NUMBER.fullmatch(text))
-    if dressed > 0.5 * sum(texts.values()):
+    if dressed > half:
         return "numbers are written with a unit, a currency or signs of thousands?"
     return None
 

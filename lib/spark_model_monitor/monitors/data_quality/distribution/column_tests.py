@@ -183,6 +183,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
             column.components = tuple(map(judge_change, changes.values()))
         return column
     # Each test allows for how its statistic varied in the past, and for groups of the window's rows
+    m = column.samples.m
     past = request.past_windows
     is_text = request.baseline.categories is not None
     windows = request.windows
@@ -192,10 +193,10 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     untested = MEANS if is_text else ("mix",)
     for name, change in changes.items():
         rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
-        variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
+        variance = windows.variance(name, size).with_groups(rows_of_group, m)
         # If shares vary, this score grows with the rows, not with their root as others do
         if name == "mix" and request.has_past:
-            growth = column.samples.m / float(past["rows"].mean())
+            growth = m / float(past["rows"].mean())
             variance = replace(variance, factor=variance.factor * max(1.0, growth))
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
@@ -204,19 +205,17 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
     if is_text:
-        unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / column.samples.m
+        unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / m
         shares = past["unseen"][~np.isnan(past["unseen"])]
         # The values that occur once in the baseline show how many new ones to expect
         known_rows = request.baseline.num_seen_once, column.samples.n
-        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.value_design_effect))
+        components.append(judge_unseen(*known_rows, unseen, m, shares, size.value_design_effect))
     column.components = tuple(components)
     if past is NO_PAST:
         return column
     column.window_count = len(past["rows"])
     # The variance of the location, or of the most frequent value, stands for the column
-    variance = windows.variance("value1" if is_text else "location", size).with_groups(
-        size.value_design_effect, column.samples.m
-    )
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(size.value_design_effect, m)
     column.overdispersion = variance.factor
     column.degrees_of_freedom = variance.freedom
     column.design_effect = size.value_design_effect

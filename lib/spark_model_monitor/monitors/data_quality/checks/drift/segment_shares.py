@@ -66,11 +66,12 @@ def compute_contributions(
     for cut, segments in match_segments(baseline_profile, current_profile).items():
         # Shape (segments, 2 sides, 2): counted values and total
         counted = np.array([[measure(old), measure(new)] for old, new in segments.values()])
-        totals = counted[:, :, 1].sum(axis=0)
+        rows = counted[:, :, 1]
+        totals = rows.sum(axis=0)
         if not totals.all() or not np.isfinite(counted).all():
             continue
-        weights = counted[:, :, 1] / totals
-        shares = ratio_or_zero(counted[:, :, 0], counted[:, :, 1])
+        weights = rows / totals
+        shares = ratio_or_zero(counted[:, :, 0], rows)
         # The error of sketches is the same in all segments
         shares += np.array([overall_before, overall_now]) - (weights * shares).sum(axis=0)
         shares[weights[:, 0] == 0, 0] = overall_before
