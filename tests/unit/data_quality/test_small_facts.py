@@ -114,3 +114,35 @@ def test_a_standstill_goes_on_in_the_run_of_the_next_rows(second_row, length):
     profile = make_profile(number_feature("x", numbers.tolist()))
 
     assert find_longest_standstills(profile, [RowRuns(tuple(runs))])["x"][:2] == (length, 2.5)
+
+
+def draw_days(numbers, first, count):
+    """Each day's rows have one number, and another column varies."""
+    random = np.random.default_rng([first, 9])
+    days = [np.full(random.integers(200, 400), numbers[day]) for day in range(first, first + count)]
+    values = np.concatenate(days)
+    return pd.DataFrame({"x": values, "y": random.normal(size=len(values))})
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param(np.arange(80) % 7, id="weekdays"),
+        pytest.param(np.arange(80) % 31 + 1, id="days of the month"),
+        pytest.param(np.random.default_rng(1).uniform(1.0, 1.2, 80).round(4), id="rates"),
+    ],
+)
+@pytest.mark.parametrize("days", [35, 64])
+def test_a_number_that_stays_for_a_day_is_no_frozen_one(numbers, days):
+    """Each day of the baseline is as constant, though none of its parts begins and ends with a day."""
+    baseline = run_baseline(draw_days(numbers, 0, days), MONITOR, engine="local")
+
+    def list_violated(window):
+        violations = run_monitoring(window, MONITOR, baseline, engine="local").violations.violations
+        return {violation.feature_name for violation in violations}
+
+    window = draw_days(numbers, days, 1)
+    is_sentinel = np.random.default_rng(2).random(len(window)) < 0.3
+    assert list_violated(window) == set()
+    assert list_violated(window.assign(x=100 * window["x"] + 100)) == {"x"}
+    assert list_violated(window.assign(x=window["x"].mask(is_sentinel, -999.0))) == {"x"}

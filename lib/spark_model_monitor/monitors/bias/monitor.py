@@ -103,10 +103,10 @@ log = logging.getLogger(__name__)
 
 
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
-    ends = None
+    ends = metric.noise.interval
     # JSON has no infinity, so an infinite interval is left out
-    if metric.noise.interval and all(map(math.isfinite, metric.noise.interval)):
-        ends = metric.noise.interval
+    if ends and not all(map(math.isfinite, ends)):
+        ends = None
     value = metric.current.value
     n, m = metric.group.rows
     finding = finding.copy_with(observed=value, interval=ends, n=n, m=m)
@@ -178,14 +178,15 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     columns = [read_values(run.runs, numeric=True) for run in runs]
     # The runs' columns are in the order of facets, label, prediction
     label, *prediction = columns[len(plan.facets) :]
+    cells_of_rows = counts.tables[0]
     # Combine the prediction with the label, so that each pair has its own code
-    answers = [values * len(counts.tables[0]) + label[0] for values, _ in prediction]
+    answers = [values * len(cells_of_rows) + label[0] for values, _ in prediction]
     outcomes = [
-        _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        _flag_rows_with_keys(chosen.positives.keys, label[0], cells_of_rows, LABEL),
         np.zeros(len(label[0]), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], cells_of_rows, PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # If a column is constant within runs, neighbours don't show groups
         examined_columns = [column[0], label[0], *answers]

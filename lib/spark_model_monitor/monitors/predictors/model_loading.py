@@ -294,9 +294,10 @@ class ModelCaller:
         """
         scores = self._require_numbers(self._ask_model(cells), len(cells))
         # Sums over rows need the same outputs in every call
-        if self.outputs not in (None, scores.shape[1]):
-            raise self._make_error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
-        self.outputs = scores.shape[1]
+        scores_per_row = scores.shape[1]
+        if self.outputs not in (None, scores_per_row):
+            raise self._make_error(f"gives {scores_per_row} scores a row, and gave {self.outputs} before")
+        self.outputs = scores_per_row
         return scores
 
     def labels(self, cells: Cells) -> NDArray[np.object_]:

@@ -131,11 +131,12 @@ def _find_new_baselines(history: History) -> Iterator[int]:
     previous_id = None
     for index, runs in enumerate(history.runs_by_window):
         # The first monitor that ran in the window counts
-        if not runs or not runs[0].identity.baseline_run_id:
+        baseline_id = runs[0].identity.baseline_run_id if runs else None
+        if not baseline_id:
             continue
-        if previous_id is not None and runs[0].identity.baseline_run_id != previous_id:
+        if previous_id is not None and baseline_id != previous_id:
             yield index
-        previous_id = runs[0].identity.baseline_run_id
+        previous_id = baseline_id
 
 
 def mark_window(violations: int | None, outcome: Outcome | None) -> Highlight:

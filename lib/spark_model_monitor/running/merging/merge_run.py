@@ -108,6 +108,7 @@ def merge(
     with holding(storage, request.output_path) as lease:
         captures = _list_captures(engine, request, request.hours)
         request = request.with_hours(captures.hours)
+        # Hours that are merged already, of which labels may still come
         pending = None
         if request.late_hours is not None:
             pending = PendingHours(engine, request.output_path)

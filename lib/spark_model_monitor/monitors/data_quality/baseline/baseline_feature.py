@@ -131,6 +131,7 @@ class BaselineFeature:
     @cached_property
     def past_windows(self) -> PastWindows:
         """The raw statistics of the baseline's parts and earlier windows; without windows if there are too few."""
+        # An empty history needs no special case where maxima are taken
         return self.find_past_windows() or NO_PAST
 
     @cached_property

@@ -45,6 +45,10 @@ class ObservedData:
         return self.expected_types.get(feature.name) is InferredType.STRING
 
     @property
+    def features(self) -> tuple[FeatureProfile, ...]:
+        return self.profile.features
+
+    @property
     def compared_features(self) -> tuple[FeatureComparison, ...]:
         """The features, each in the baseline and in the window; empty without a baseline."""
         if self.comparison is None:

@@ -30,7 +30,7 @@ def header_is_data(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     header = data.layout.header
-    features = data.profile.features
+    features = data.features
     if len(header) != len(features) or not all(map(_may_be_value, header, features)):
         return
     pairs = list(zip(header, features, strict=True))
@@ -73,7 +73,7 @@ def index_column(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    first_two = data.profile.features[:2]
+    first_two = data.features[:2]
     names = [feature.name for feature in first_two]
     # Without a header, all columns have such names
     if names[:1] == ["_c0"] and names[1:] != ["_c1"] and explain_always_new(first_two[0]) == NUMBERED:

@@ -145,9 +145,7 @@ def not_numbers(data: ObservedData) -> HintSentences:
     Source: M16, C11.34.
     """
     counts = {
-        feature.name: (feature.num_others, feature.num_present)
-        for feature in data.profile.features
-        if feature.num_others
+        feature.name: (feature.num_others, feature.num_present) for feature in data.features if feature.num_others
     }
     if counts:
         instead = "leave cells empty where a number is missing, or name what stands there by --missing-values"
@@ -162,19 +160,17 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     blank in another column, or in several columns. Where a cell says so or is blank, the number may be about the sum.
     Source: M16.
     """
-    for feature in data.profile.features:
+    for feature in data.features:
         words = _find_words_for_totals(data, feature)
         if feature.num_others and words:
             finding = f"a line of {feature.name!r} has {words[0]!r}, and its numbers count in the other columns"
             yield [feature.name], f"{finding}; take this line off the data"
             return
 
-    numeric = [feature for feature in data.profile.features if feature.is_numeric]
+    numeric = [feature for feature in data.features if feature.is_numeric]
     # Text columns with a word for totals, and numeric columns with a number that may be a total
     columns_with_word = [
-        feature
-        for feature in data.profile.features
-        if feature.is_written_as_text and _find_words_for_totals(data, feature)
+        feature for feature in data.features if feature.is_written_as_text and _find_words_for_totals(data, feature)
     ]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
@@ -192,7 +188,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     if not summed:
         return
 
-    blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
+    blank = [feature for feature in data.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
     if columns_with_word and (is_exact or are_most):
@@ -247,7 +243,7 @@ def number_forms(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    features = [feature for feature in data.profile.features if not data.is_text_in_baseline(feature)]
+    features = [feature for feature in data.features if not data.is_text_in_baseline(feature)]
     cells_by_feature = {feature.name: _count_by_form(feature) for feature in features}
     forms = {form: instead for form, _, instead in NUMBER_FORMS} | dict(OTHER_FORMS)
     for form, instead in forms.items():
@@ -323,7 +319,7 @@ def other_numbers(data: ObservedData) -> HintSentences:
     """
     # Columns with such numbers, unless the baseline has such numbers, too
     counts = {}
-    for feature in data.profile.features:
+    for feature in data.features:
         num_other = _count_other_numbers(feature)
         baseline = data.baseline_features.get(feature.name)
         if num_other and not (baseline and _count_other_numbers(baseline)):
@@ -352,7 +348,7 @@ def missing_in_words(data: ObservedData) -> HintSentences:
     # Columns whose cells are nearly all numbers or words for a missing value
     counts = {}
     words: dict[str, int] = {}
-    for feature in data.profile.features:
+    for feature in data.features:
         words_of_column = _count_missing_words(feature)
         num_words = sum(words_of_column.values())
         if feature.num_numbers + num_words < MIN_NUMBER_SHARE * feature.num_present:
@@ -388,7 +384,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts = {}
-    for feature in data.profile.features:
+    for feature in data.features:
         if feature.is_numeric or not feature.is_written_as_text or feature.frequencies is None:
             continue
         if data.is_text_in_baseline(feature):

@@ -36,7 +36,7 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts_by_feature = {}
-    for feature in data.profile.features:
+    for feature in data.features:
         is_text = feature.is_written_as_text and feature.inferred_type == "String"
         frequencies = feature.frequencies or Frequencies()
         # The form of a text shows if most of its values were counted
@@ -59,7 +59,7 @@ def rows_in_cells(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts = {}
-    for feature in data.profile.features:
+    for feature in data.features:
         if feature.frequencies is None:
             continue
         texts = feature.frequencies.counts
@@ -100,7 +100,7 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
 
 def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
     """The columns of dates, except those that the baseline's own run has reported."""
-    for feature in observed.profile.features:
+    for feature in observed.features:
         has_same_type = observed.expected_types.get(feature.name) is InferredType(feature.inferred_type)
         # Too few values show no form
         if has_same_type or feature.num_present < MIN_VALUES:
@@ -139,7 +139,7 @@ def whole_fractions(data: ObservedData) -> HintSentences:
     """
     counts = {
         feature.name: (feature.data_types.fractional, feature.num_present)
-        for feature in data.profile.features
+        for feature in data.features
         if feature.inferred_type == "Fractional"
         and data.expected_types.get(feature.name) is InferredType.INTEGRAL
         and feature.data_types.fractional >= MIN_VALUES

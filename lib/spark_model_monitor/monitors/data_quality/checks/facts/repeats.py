@@ -128,7 +128,7 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     stretch = _find_usual_stretch(feature, max(float(counts_before[index]), 1.0) / n)
     # In a part of the baseline or an earlier window, too, the first row with a value is no repeat
     past = feature.baseline_feature.past_windows
-    largest_repeat = float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
+    largest_repeat = np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0)
     share_before = max(float(counts_before[index]) / n, largest_repeat, min(1.0, (stretch - 1) / m))
     rows_of_group = max(feature.rows_of_value, stretch)
     design_effect = feature.limit_design_effect(rows_of_group, partial(np.equal, current.values[index]))
