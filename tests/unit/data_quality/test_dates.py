@@ -472,7 +472,7 @@ def test_groups_of_rows_without_a_date_are_silent(share, group):
 )
 def test_rows_that_belong_together_are_as_many_as_the_dispersion_of_parts_may_mean(score, kind, size):
     scores = np.array([score, -score] * 16)
-    feature_baseline = SimpleNamespace(find_past_windows=lambda: dict.fromkeys(VALUES, scores))
+    feature_baseline = SimpleNamespace(past_windows=dict.fromkeys(VALUES, scores))
     texts = SimpleNamespace(is_numeric=False, frequent_values=np.array(["none"]))
     feature = SimpleNamespace(
         baseline_feature=feature_baseline,
