@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.page import format_percent
 
 MONITOR = DataQualityMonitor(find_causes=False, time_column="at")
 DAYS = 32
@@ -79,3 +80,50 @@ def test_a_fault_that_no_window_had_is_found_and_healthy_windows_are_silent(law)
 
     assert found_faults >= 0.9 * tries
     assert alarms <= 1
+
+
+@pytest.mark.parametrize("share", [0.9, 1.0])
+def test_a_column_that_is_nearly_empty_is_found_though_it_has_outages(share):
+    """Stretches of about 30 missing values are an eighth of the rows: far fewer than in a window."""
+    monitor = DataQualityMonitor(find_causes=False)
+    random = np.random.default_rng(5)
+
+    def draw_stretches(rows):
+        values = random.normal(5, 1, rows)
+        end = 0
+        while end < rows:
+            begin = end + int(random.exponential(180))
+            end = begin + int(random.exponential(30))
+            values[begin:end] = np.nan
+        return pd.DataFrame({"x": values, "y": random.normal(size=rows)})
+
+    for _ in range(4):
+        baseline = run_baseline(draw_stretches(14_000), monitor, engine="local")
+        healthy = draw_stretches(400)
+        assert run_monitoring(healthy, monitor, baseline, engine="local").violations.violations == ()
+        faulty = healthy.assign(x=healthy["x"].mask(random.random(400) < share))
+        violations = run_monitoring(faulty, monitor, baseline, engine="local").violations.violations
+        assert "x" in {violation.feature_name for violation in violations}
+
+
+@pytest.mark.parametrize("values", [5.0, 0.0, "a"])
+def test_values_in_a_column_that_never_had_one_are_found(values):
+    monitor = DataQualityMonitor(find_causes=False)
+    random = np.random.default_rng(6)
+
+    def draw_empty(rows):
+        return pd.DataFrame({"x": np.full(rows, None, object), "y": random.normal(size=rows)})
+
+    baseline = run_baseline(draw_empty(12_000), monitor, engine="local")
+    for share in (1.0, 0.5):
+        window = draw_empty(400)
+        window.loc[random.random(400) < share, "x"] = values
+        findings = run_monitoring(window, monitor, baseline, engine="local")
+        [drift] = [check for check in findings.results if check.is_violation and check.check == "baseline_drift_check"]
+        missing = format_percent(window["x"].isna().mean())
+        assert drift.change == f"is missing in {missing} of the records, 100 % before"
+    # Neither none, nor one that may be a mistake
+    for count in (0, 1):
+        window = draw_empty(400)
+        window.loc[: count - 1, "x"] = values
+        assert run_monitoring(window, monitor, baseline, engine="local").violations.violations == ()

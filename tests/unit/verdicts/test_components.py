@@ -234,7 +234,7 @@ def test_one_row_in_a_cell_that_was_empty_is_no_large_score():
     window = np.append(capped[:199], 2.0)
 
     changes = compare_numbers(capped, window)
-    assert max(abs(change.score) for change in changes) < 4
+    assert max(abs(change.score()) for change in changes) < 4
     assert score_counts(np.array([1.0]), np.ones((1, 1)), np.full((1, 1), 200.0), 100_200.0) == pytest.approx(
         1, abs=0.01
     )

@@ -49,7 +49,7 @@ def raw(reference, windows):
     for index, window in enumerate(windows):
         past["effective"][index] = len(window) * len(reference) / (len(window) + len(reference))
         for change in compare(distribution, window):
-            past[change.field][index] = change.score
+            past[change.field][index] = change.score()
     return past
 
 
@@ -242,7 +242,7 @@ def test_a_block_is_scored_as_a_window_beside_the_other_blocks():
     # The mean scores of ranks don't depend on which side is the window
     first = {change.field: change for change in compare(values[400:], values[:400])}
     for name in ("location", "spread"):
-        assert statistics[name][0] == pytest.approx(first[name].score, abs=1e-9)
+        assert statistics[name][0] == pytest.approx(first[name].score(), abs=1e-9)
     assert statistics["effective"].tolist() == [350.0] * 8
     assert statistics["sixteenth1"][0] < 0 < statistics["sixteenth16"][0]
 

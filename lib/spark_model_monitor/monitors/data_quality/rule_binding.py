@@ -143,12 +143,13 @@ class _RuleBinder:
         )
 
     def _measure_names(self, metric_type: str, parameters: Sequence[str]) -> float:
+        names = self.table.names
         if metric_type == "ColumnCount":
-            return float(len(self.table.names))
+            return float(len(names))
         if metric_type == "ColumnExists":
             return float(parameters[0] in self.table.positions)
-        matches = pc.match_substring_regex(pa.array(self.table.names, pa.string()), parameters[0])
-        return float(pc.sum(matches).as_py() or 0) / len(self.table.names)
+        matches = pc.match_substring_regex(pa.array(names, pa.string()), parameters[0])
+        return float(pc.sum(matches).as_py() or 0) / len(names)
 
     def _sum_up_numbers(self, rule: DataRule, metric_type: str, columns: Sequence[str]) -> tuple[int, ...]:
         if metric_type == "AggregateMatch":

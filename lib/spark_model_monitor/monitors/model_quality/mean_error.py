@@ -50,6 +50,7 @@ def judge_mean_error(
     p = min(1.0, 2 * test.p)
     smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
     low, high = (now.end(direction, 0.025) for direction in Side)
+    size = abs(now.value)
     finding = Finding(
         threshold=before.value,
         observed=now.value,
@@ -61,17 +62,16 @@ def judge_mean_error(
         statistic=test.statistic,
         p=p,
         level=level,
-        effect=abs(now.value) - abs(before.value),
+        effect=size - abs(before.value),
         least_effect=0.0,
     )
     # Only a change away from 0 is for the worse; changes are measured in standard deviations of the errors
     spread = math.sqrt(before.unit_variance)
-    if p <= level and abs(now.value) > abs(before.value):
+    if p <= level and size > abs(before.value):
         mean_now = format_number(now.value)
         mean_before = format_number(before.value)
         direction = "too high" if now.value > 0 else "too low"
-        size = format_number(abs(now.value))
-        change = f"says that predictions are {direction} by {size} on average: it is {mean_now}, it was {mean_before}"
+        change = f"says that predictions are {direction} by {format_number(size)} on average: it is {mean_now}, it was {mean_before}"
         description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
         finding = finding.mark_violated(description).copy_with(change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:

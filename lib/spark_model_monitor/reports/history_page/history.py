@@ -345,9 +345,10 @@ def create_feature_map(history: History, baselines: Mapping[str, PastRun], most_
     last_run = series.last_run
     baseline = baselines.get(last_run.identity.baseline_run_id or "")
     baseline_shares = np.zeros((len(rows), BINS), np.uint8)
-    for line, row in enumerate(rows):
+    names = [series.names[row] for row in rows]
+    for line, name in enumerate(names):
         # The baseline may lack a feature
-        bin_shares = baseline.get_bin_shares(series.names[row]) if baseline else None
+        bin_shares = baseline.get_bin_shares(name) if baseline else None
         if bin_shares:
             scaled = _scale_to_255(np.array(bin_shares[:BINS], np.float32))
             baseline_shares[line, : len(scaled)] = scaled
@@ -357,7 +358,7 @@ def create_feature_map(history: History, baselines: Mapping[str, PastRun], most_
         folders[index] = run.path_end
     # The numbers are packed as bytes in base64, because JSON of the same numbers would be ten times as large
     data = {
-        "names": [series.names[row] for row in rows],
+        "names": names,
         "times": list(history.labels),
         "distances": _pack_numbers(distances),
         "statuses": _pack_numbers(series.columns["status"][rows].astype(np.uint8)),
@@ -365,7 +366,7 @@ def create_feature_map(history: History, baselines: Mapping[str, PastRun], most_
         "shares": _pack_numbers(shares),
         "numbers": _pack_numbers(cell_numbers),
         "baseline": _pack_numbers(baseline_shares),
-        "bins": [_format_ends(last_run.bins.get(series.names[row])) for row in rows],
+        "bins": [_format_ends(last_run.bins.get(name)) for name in names],
         "folders": folders,
     }
     # The notes say what is left out, and how to get it

@@ -421,17 +421,19 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
             direction = "up"
     if not effect or effect < least_effect:
         return Component(test, 1.0, effect, direction)
-    statistic = change.score
+    statistic = change.score(variance.factor)
     p = variance.p_value(statistic * sketch_factor)
     if change.counts is not None:
         statistic = float(change.counts[2])
         # Small counts are not normal
         if p < MAX_EXACT_P:
             exact_p = variance.p_value_of_count(*change.counts)
+            # In few groups, as overdispersion makes them, the exact test can't show that all values are missing
+            if direction == "up" and variance.factor > 1:
+                p = min(p, exact_p)
             # The counts don't show the error of a sketch
-            if change.sketch_error:
-                exact_p = max(p, exact_p)
-            p = exact_p
+            elif exact_p > p or not change.sketch_error:
+                p = exact_p
     return Component(test, p, effect, direction, statistic, max(0.0, least_effect))
 
 

@@ -163,7 +163,7 @@ def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
         if changes:
             # The numbers of times at hours that both sides cover
             n, m = (float(hours.sum()) for hours in align(other_blocks, block))
-            scores = {change.field: change.score for change in changes}
+            scores = {change.field: change.score() for change in changes}
             rows.append({"rows": m, "effective": n * m / (n + m)} | scores)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in FIELDS}
 

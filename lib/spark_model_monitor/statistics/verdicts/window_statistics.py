@@ -65,15 +65,17 @@ class StatisticChange:
     sketch_error: float = 0.0
     counts: tuple[int, int, int, int] | None = None
 
-    @property
-    def score(self) -> float:
-        """The difference in standard errors: about standard normal for independent rows. One row makes no large score."""
+    def score(self, rows_of_group: float = 1.0) -> float:
+        """The difference in standard errors: about standard normal for independent rows. One row makes no large score.
+
+        rows_of_group: how many rows count as one, of which a half at least is not missing.
+        """
         error = self.error
         if self.counts is not None:
+            before, n, now, m = np.array(self.counts)
             if self.field == "missing":
-                return float(score_missing(*np.array(self.counts)))
+                return float(score_missing(before, n, now, m, rows_of_group))
             # How much the difference changes if one row moves to the other side
-            _, n, _, m = self.counts
             error = max(error, 1 / n + 1 / m)
         if error:
             return self.difference / error
@@ -130,15 +132,19 @@ def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> Sta
     return _compare_shares(["missing"], counts[:, None], rows.tolist())[0]
 
 
-def score_missing(before: Doubles, n: Doubles, now: Doubles, m: Doubles) -> Doubles:
+def score_missing(before: Doubles, n: Doubles, now: Doubles, m: Doubles, rows_of_group: float = 1.0) -> Doubles:
     """The score of missing values, of square roots: an outage moves it less than their number, so that a worse one is seen.
+    Instead of a share, which ends at 1, it has the logarithm of the share of present values, of which half a group is assumed.
 
     before, n: missing values and rows of the other windows. now, m: those of the window. Source: Freeman and Tukey 1950.
     """
     rows = n + m
-    share = (before + now) / rows
-    difference = np.sqrt(now) + np.sqrt(now + 1) - np.sqrt(4 * share * m + 1)
-    scores: Doubles = difference / np.sqrt(np.maximum(n / rows * (1 - share), 1 / rows))
+    minimum = rows_of_group / 2
+    share = (before + now) / (rows + minimum)
+    losses = -m * np.log(np.maximum(m - now, minimum) / m)
+    difference = np.sqrt(losses) + np.sqrt(losses + 1) - np.sqrt(1 - 4 * m * np.log1p(-share))
+    # The variance of independent rows is nearly that, by the delta method
+    scores: Doubles = difference * np.sqrt(rows / n * np.sqrt(1 - share))
     return scores
 
 

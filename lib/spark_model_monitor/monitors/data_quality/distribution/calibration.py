@@ -147,7 +147,7 @@ def judge_drift(
             change_text = change_text.removesuffix("s")
         members |= {"smallest_change": smallest, "change": change_text}
     # Tests decide if the noise is known, otherwise the threshold decides
-    if calibration.rows_are_independent or column.window_count:
+    if calibration.rows_are_independent or column.window_count or column.components:
         finding = _judge_by_tests(finding.copy_with(**members), threshold, column, calibration)
     elif finding.is_violated:
         finding = finding.copy_with(distance=column.distance, reason=column.request.unfit_reason or NO_HISTORY)
@@ -184,7 +184,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     elif not is_rejected:
         return finding
     # The reason says how the tests allow for noise
-    reason = INDEPENDENT
+    reason = finding.reason or INDEPENDENT  # a baseline without values needs no assumption
     if column.window_count:
         reason = f"judged by how {column.window_count} earlier windows or parts of the baseline vary"
     if column.request.unfit_reason:
@@ -316,9 +316,13 @@ def judge_missing(
     if math.isfinite(smallest):
         finding = finding.copy_with(smallest_change=smallest)
     advice = group_advice or LONGER_WINDOWS
-    doubtful_finding = doubt_missing_values(finding, increase, matters, advice)
-    if doubtful_finding is not finding:
-        return doubtful_finding
+    # The increase or decrease is large enough to matter, although it may be chance
+    if abs(increase) > matters.missing:
+        reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"
+        if increase < 0:
+            reason = f"{-100 * increase:.3g} points fewer values are missing than in the baseline"
+            advice = "make sure that no default stands in their place"
+        return finding.as_cannot_tell(reason, advice, is_change_seen=True)
     if smallest > size and share + size <= 1:  # otherwise so many more values can't be missing
         unseen_change = f"{format_noun_count(finding.m or 0, 'value')} any change"
         if math.isfinite(smallest):
@@ -327,16 +331,3 @@ def judge_missing(
             )
         return finding.as_cannot_tell(f"with {unseen_change} may go unseen", advice)
     return finding
-
-
-def doubt_missing_values(
-    finding: Finding, increase: float, matters: ChangeThatMatters, advice: str = LONGER_WINDOWS
-) -> Finding:
-    """The finding; unsure if the increase or decrease of missing values is large enough to matter, although it may be chance."""
-    if abs(increase) <= matters.missing:
-        return finding
-    reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"
-    if increase < 0:
-        reason = f"{-100 * increase:.3g} points fewer values are missing than in the baseline"
-        advice = "make sure that no default stands in their place"
-    return finding.as_cannot_tell(reason, advice, is_change_seen=True)

@@ -22,6 +22,7 @@ from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     NOISE_LEVEL,
     PastWindows,
+    ScoreVariance,
     WindowSize,
     judge_change,
     judge_largest,
@@ -173,14 +174,17 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     window's size, for a column with a past.
     """
     column = _create_column(request)
-    if column is None or not (request.is_tested or request.past is not None):
+    # No part of a baseline without values has any, so their number is tested, too
+    is_tested = request.is_tested or not request.baseline.present
+    if column is None or not (is_tested or request.past is not None):
         return column
     changes = compare_with_reference(request.baseline, request.current)
     # No test of missing values if neither side has any
     changes = {name: change for name, change in changes.items() if name != "missing" or change.error}
     if column.samples is None:
-        if request.is_tested:
-            column.components = tuple(map(judge_change, changes.values()))
+        if is_tested:
+            variance = ScoreVariance(request.design_effect.missing_design_effect)
+            column.components = tuple(judge_change(change, variance) for change in changes.values())
         return column
     # Each test allows for how its statistic varied in the past, and for groups of the window's rows
     m = column.samples.m

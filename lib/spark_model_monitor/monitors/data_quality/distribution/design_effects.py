@@ -365,7 +365,7 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
             reference = create_distribution(baseline_by_name[feature.name])
             changes = compare_with_reference(reference, create_distribution(feature))
             if changes:
-                largest = max(abs(change.score) for change in changes.values())
+                largest = max(abs(change.score()) for change in changes.values())
                 excess += largest**2 * (1 - 1 / max(group.effects[feature.name])) - 2 * math.log(len(changes))
     return excess > 0
 

@@ -290,7 +290,7 @@ def score_window(reference: FeatureDistribution, current: FeatureDistribution) -
     return statistics | {
         "rows": rows,
         "effective": rows * reference.present / (rows + reference.present),
-        **{field: change.score for field, change in changes.items()},
+        **{field: change.score() for field, change in changes.items()},
         "unseen": count_unseen(current, reference) / rows,
         "largest": float(current.count_values(current.list_values()).max()) / rows,
     }

@@ -183,7 +183,8 @@ def describe_change(
         times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
         return ValueChange(template.format(observed=observed, threshold=threshold, **times))
     reference, current = select_sides(violation, current_profile, baseline)
-    if current_profile is None or reference is None or current is None or violation.observed is None:
+    has_no_number = violation.observed is None and violation.component is None
+    if current_profile is None or reference is None or current is None or has_no_number:
         return ValueChange(compare_with_limit(violation))
     reference, current = align_distributions(reference, current)
     if violation.check == COMPLETENESS:

@@ -289,7 +289,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         if self.plan.is_regression:
             return _estimate_errors(state)
         classes = class_table(predictions.confusion, predictions.plan).classes
-        if self.plan.is_binary:
+        is_binary = self.plan.is_binary
+        if is_binary:
             check = check_calibration(state.reference)
             rows = int((state.reference.negatives + state.reference.positives).sum())
         else:
@@ -297,10 +298,10 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             rows = sum(int(estimate.positives.sum()) for estimate in state.reference_by_class.of_class.values())
         # Without probabilities or without rows there is only the reason, but no estimate
         estimates_by_name: dict[str, Measured] = {}
-        evidence_type: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
+        evidence_type: Any = BinaryEvidence if is_binary else MulticlassEvidence
         evidence: Evidence = evidence_type(np.zeros((len(classes), len(classes)), np.int64), classes)
         if check.problem is None and predictions.item_count:
-            if self.plan.is_binary:
+            if is_binary:
                 estimation = estimate_two_classes(predictions.scores, state.reference, classes, self.costs)
             else:
                 estimation = _estimate_classes(state)
