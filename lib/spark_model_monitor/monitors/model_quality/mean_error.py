@@ -71,7 +71,8 @@ def judge_mean_error(
         mean_now = format_number(now.value)
         mean_before = format_number(before.value)
         direction = "too high" if now.value > 0 else "too low"
-        change = f"says that predictions are {direction} by {format_number(size)} on average: it is {mean_now}, it was {mean_before}"
+        by_how_much = f"{direction} by {format_number(size)} on average"
+        change = f"says that predictions are {by_how_much}: it is {mean_now}, it was {mean_before}"
         description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
         finding = finding.mark_violated(description).copy_with(change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:
