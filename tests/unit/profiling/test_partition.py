@@ -8,7 +8,8 @@ import pytest
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import choose_block_rows, compute_partition_states, split_into_blocks
-from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, REASON, ColumnPlan, RowPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, ColumnPlan, RowPlan, ScanPlan
+from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
 
