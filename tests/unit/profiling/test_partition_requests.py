@@ -9,7 +9,7 @@ from spark_model_monitor.data.profiling import partition
 from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.scan_plan import ColumnPlan, LineMetadata, RowPlan, ScanPlan
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts
 
 LINE = "the line"
@@ -35,7 +35,7 @@ ROWS = [
     (3, None, Refusal.WRONG_NUMBER_OF_CELLS, 7),
     (4, None, Refusal.OUTSIDE_WINDOW, 0),
 ]
-NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
+NUMBERS, VALUES, REASONS, WIDTHS = zip(*ROWS, strict=True)
 
 
 def compute_requests(batches, decoder=None) -> Requests:
@@ -47,9 +47,9 @@ def rows_with_lines(first: int, last: int) -> pa.RecordBatch:
     """Some rows as Spark prepares them, each with its line."""
     columns = {
         "partition": pa.array([0] * (last - first), pa.int32()),
-        "reason": pa.array(REASONS[first:last], pa.int32()),
-        "cells": pa.array(WIDTHS[first:last], pa.int32()),
-        "v0": pa.array(CELLS[first:last], pa.string()),
+        REASON: pa.array(REASONS[first:last], pa.int32()),
+        CELLS: pa.array(WIDTHS[first:last], pa.int32()),
+        "v0": pa.array(VALUES[first:last], pa.string()),
         LINE: pa.array([LINES[number] for number in NUMBERS[first:last]]),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
@@ -61,8 +61,8 @@ def lines_only() -> pa.RecordBatch:
 
 def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """All rows of `lines_only`."""
-    columns = [pa.array(CELLS), pa.array(REASONS, pa.int32()), pa.array(WIDTHS, pa.int32())]
-    return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
+    columns = [pa.array(VALUES), pa.array(REASONS, pa.int32()), pa.array(WIDTHS, pa.int32())]
+    return pa.RecordBatch.from_arrays(columns, ["c0", REASON, CELLS])
 
 
 def test_the_newest_time_is_that_of_the_lines_of_kept_records():
@@ -106,7 +106,7 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
             pa.array([cell] * batch.num_rows, kind)
             for cell, kind in (("a", pa.string()), (0, pa.int32()), (1, pa.int32()))
         ]
-        return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
+        return pa.RecordBatch.from_arrays(columns, ["c0", REASON, CELLS])
 
     one_by_one = [lines_only().slice(number, 1) for number in range(len(LINES))]
     joint_requests = compute_requests(one_by_one, counted)

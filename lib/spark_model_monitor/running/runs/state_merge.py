@@ -9,7 +9,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from spark_model_monitor import __version__
@@ -57,7 +56,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths, two runs have the same rows of the same time, or the output path is one of them.
+        If there are fewer than two paths, a run is named twice, or the output path is one of them.
     BadInput
         If there is no run at a path.
     BadState
@@ -75,16 +74,14 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     require_names("paths", paths)
+    resolved_paths = [*map(resolve_path, paths)]
+    for path in paths:
+        if resolved_paths.count(resolve_path(path)) > 1:
+            raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     # Sums depend on their order in the last digits, so this one doesn't depend on the order of the paths
     sorted_paths = sorted(paths, key=_identify_rows)
-    for path, next_path in pairwise(sorted_paths):
-        if _identify_rows(path) == _identify_rows(next_path):
-            raise BadConfiguration(
-                f"{path} and {next_path} have the same rows of the same time, which would count twice; name one of them, or if "
-                "both are meant, run them again with a window each"
-            )
     # A second call would add the other runs to their own sum
-    if resolve_path(output_path) in map(resolve_path, paths):
+    if resolve_path(output_path) in resolved_paths:
         raise BadConfiguration(
             f"{output_path} is one of the runs, and a second call would count rows twice; write another --output"
         )

@@ -140,7 +140,7 @@ def _compute_tail(
     p = exact_tail(count, rows, 0, baseline_rows, cluster)
     clusters = int(count / cluster)
     # A single cluster shows nothing, unless it is most of the window
-    if rows_within > 1 and (clusters > 1 or 2 * count > rows):
+    if rows_within > 1 and (clusters > 1 or 1 < rows < 2 * count):
         sizes = max(1, clusters), int(rows / cluster), int(baseline_rows / cluster)
         p = min(p, steep_end_tail(*sizes, rows_within, widths))
     return p
