@@ -24,6 +24,7 @@ PartKinds = Mapping[tuple[str, int], str]
 parts.
 """
 
+PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")  # without separators of thousands or units
 _NUMBER = re.compile(r"[-+]?[\d.,]*(?:[eE][-+]?\d+)?")
 _PADDED_NUMBERS = re.compile(r"(?<![09])0[09]+")
 _NUMBERS = re.compile(r"[09]+")

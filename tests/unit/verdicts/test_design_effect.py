@@ -23,6 +23,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     find_group_estimates,
     is_constant_in_runs,
     limit_flag_design_effect,
+    measure_flag_stretches,
 )
 
 RUNS = np.full(8, 512)
@@ -264,3 +265,11 @@ def test_what_the_largest_changes_of_independent_rows_explain_is_known_to_a_thir
 
     explained = 1 - squares_after.sum() / squares_before.sum()
     assert _estimate_share_of_changes(block_size, rows) == pytest.approx(explained, rel=1 / 3)
+
+
+def test_a_flagged_row_is_in_a_stretch_that_ends_with_its_run():
+    """By hand: stretches of 2, 1 and 3 flagged rows, (4 + 1 + 9) / 6."""
+    flags = np.array([True, True, False, True, True, True, True])
+
+    assert measure_flag_stretches(flags, np.array([4, 3])) == pytest.approx(14 / 6)
+    assert measure_flag_stretches(~flags & flags, np.array([4, 3])) == 1

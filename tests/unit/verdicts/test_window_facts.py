@@ -36,6 +36,8 @@ def test_rows_beyond_a_steep_end_are_as_rare_as_the_model_says():
     assert tail_probabilities.steep_end_tail(2, 100, 1000, 100) == pytest.approx((0.1 / 80) ** 2 * 12)
     assert tail_probabilities.steep_end_tail(1, 100, 1000, 4) == pytest.approx(0.2)
     assert tail_probabilities.steep_end_tail(1, 1000, 100, 4) == 1
+    # Two widths away: 3! in place of 2!, and 80 squared
+    assert tail_probabilities.steep_end_tail(1, 100, 1000, 100, 2.0) == pytest.approx(0.1 / 80**2 * 6)
 
 
 def test_standstills_end_with_their_run():

@@ -300,9 +300,8 @@ class FeatureComparison:
         group_size = rows_of_group
         if self.comparison.has_named_groups:
             group_size = sizes.max() / 2  # each run is a group, so all its rows are near each other
-        elif (
-            rows_of_group <= 2 * standstill
-        ):  # groups are stretches of equal neighbours, so those of this kind are, too
+        elif rows_of_group <= 2 * standstill:
+            # Groups are stretches of equal neighbours, so those of this kind are, too
             return min(rows_of_group, measure_flag_stretches(flags, sizes))
         return min(rows_of_group, limit_flag_design_effect(flags, sizes, group_size))
 

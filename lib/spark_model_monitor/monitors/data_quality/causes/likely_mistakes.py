@@ -41,13 +41,13 @@ from spark_model_monitor.statistics.drift.distributions import StepCdf, align_ca
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.time_counts import HOUR, Ages
+from spark_model_monitor.statistics.text_forms import PLAIN_NUMBER
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
-PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s?[^\d\s]{0,6}")  # `$1,234.50`, `12 kg`
 FIRST_SECOND = 3e8  # seconds since 1970, in 1979; smaller numbers are not taken for times
 HOURS = (3600.0, 3.6e6, 3.6e9)  # an hour in seconds, milliseconds and microseconds

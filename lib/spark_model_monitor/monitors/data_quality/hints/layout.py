@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
 from spark_model_monitor.monitors.data_quality.distribution.always_new import NUMBERED, explain_always_new
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.text_forms import PLAIN_NUMBER
 
 NO_COUNTER = re.compile(r"-.*|[^.eE\n]*[.eE].*")  # a negative number or a fraction; others number columns, or are years
 MIN_NUMBERS = 3  # fewest numbers in a header; fewer may be in no order by chance
