@@ -279,14 +279,14 @@ def test_new_names_of_groups_end_their_alarm_by_naming_the_column(kind, is_scatt
         names = np.arange(first, first + count)
         if kind == "hexadecimal":
             names = np.array([random.bytes(8).hex() for _ in range(count)])
-        rows = pd.DataFrame({"session": np.repeat(names, 3), "clicks": random.poisson(3, 3 * count)})
+        rows = pd.DataFrame({"session id": np.repeat(names, 3), "clicks": random.poisson(3, 3 * count)})
         return rows.sample(frac=1, random_state=1) if is_scattered else rows
 
     rows = draw_sessions(0, 2_000)
     window = draw_sessions(2_000, 700)
     findings = run_monitoring(window, MONITOR, run_baseline(rows, MONITOR, engine="local"), engine="local")
-    advised = [hint for hint in findings.hints if "--group-column session" in hint.description]
-    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="session"))
+    advised = [hint for hint in findings.hints if "--group-column 'session id'" in hint.description]
+    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="session id"))
 
     assert len(advised) == len(findings.violations.violations)
     assert advised or (kind, is_scattered) == ("hexadecimal", False)  # always new, as the rows follow each other

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -339,7 +340,7 @@ class FeatureComparison:
             column = self.name
         if column is None:
             return LONGER_OR_INDEPENDENT
-        return f"make the baseline with --group-column {column}"
+        return f"make the baseline with --group-column {quote(column)}"
 
     @cached_property
     def chance_of_missing(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
@@ -233,7 +234,10 @@ def group_column(data: ObservedData) -> HintSentences:
     # A column that has changed can't show which rows belong together
     if name is not None and name not in data.changed_features:
         reason = f"rows with the same {name!r} are alike and lie scattered over the window"
-        yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"
+        yield (
+            (name,),
+            f"{reason}, so they say less than as many others; make the baseline with --group-column {quote(name)}",
+        )
 
 
 @register_hint("names_of_groups")
@@ -242,18 +246,18 @@ def names_of_groups(data: ObservedData) -> HintSentences:
 
     Source: D4.23.
     """
-    if data.comparison is None or data.comparison.has_named_groups:
-        return
     for feature in data.compared_features:
         baseline = feature.baseline_profile
         current = feature.current_profile
-        if baseline is None or feature.name not in data.changed_features or not count_group_names(baseline, current):
+        if baseline is None or feature.comparison.has_named_groups or feature.name not in data.changed_features:
             continue
         before = feature.baseline_distribution.numbers
         now = feature.current_distribution.numbers
         # Numbers in another unit are new, too, but seldom all above the baseline's
         are_later = before is None or now is None or now.cdf.values[0] > before.cdf.values[-1]
-        if are_later and 2 * estimate_new_values(baseline, current) >= 1:
-            finding = f"most values of {feature.name!r} are new, and each has several rows"
-            advice = f"if they name sessions or users, make the baseline with --group-column {feature.name}"
-            yield (feature.name,), f"{finding}: {advice}"
+        are_new = 2 * estimate_new_values(baseline, current) >= 1
+        if are_later and are_new and count_group_names(baseline, current):
+            finding = (
+                f"most values of {feature.name!r} are new, and each has several rows: if they name sessions or users"
+            )
+            yield (feature.name,), f"{finding}, make the baseline with --group-column {quote(feature.name)}"
