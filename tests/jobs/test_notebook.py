@@ -9,8 +9,6 @@ import pytest
 from nbformat import NotebookNode
 from tests.notebooks import FOLDER, executed
 
-pytestmark = pytest.mark.nightly
-
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 BY_THE_CLOCK = "migration"
 """Its traffic ends with the current hour."""
@@ -24,7 +22,7 @@ def fresh(tmp_path_factory):
     return cache(lambda name: executed(FOLDER / f"{name}.ipynb", tmp_path_factory.mktemp(name)))
 
 
-def texts(notebook: NotebookNode) -> list[str]:
+def list_texts(notebook: NotebookNode) -> list[str]:
     """What the cells printed and the plain form of what they showed; pages and plots are left out."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     return [output.get("text") or output.data.get("text/plain", "") for output in outputs if not _is_drawn(output)]
@@ -34,7 +32,7 @@ def _is_drawn(output: NotebookNode) -> bool:
     return "image/png" in output.get("data", {}) or output.get("data", {}).get("text/plain", "").startswith("<")
 
 
-def shown_by(notebook: NotebookNode, line: str) -> NotebookNode:
+def find_shown(notebook: NotebookNode, line: str) -> NotebookNode:
     """The last output of the one cell whose last line begins so."""
     [cell] = [
         cell
@@ -44,11 +42,12 @@ def shown_by(notebook: NotebookNode, line: str) -> NotebookNode:
     return cell.outputs[-1].data
 
 
+@pytest.mark.nightly
 @every_notebook
 def test_a_notebook_runs_and_shows_what_its_file_says(fresh, name):
     stored_notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
-    assert name == BY_THE_CLOCK or texts(fresh(name)) == texts(stored_notebook), "python -m tests.notebooks"
+    assert name == BY_THE_CLOCK or list_texts(fresh(name)) == list_texts(stored_notebook), "python -m tests.notebooks"
 
 
 @every_notebook
@@ -61,9 +60,10 @@ def test_a_notebook_is_kept_with_its_plots_and_without_a_warning_or_a_path_of_a_
     assert not [folder_start for folder_start in ("/tmp", "/home/", "/root/", "/dev/shm") if folder_start in text]
 
 
+@pytest.mark.nightly
 def test_the_quickstart_finds_the_two_faults_and_nothing_else(fresh):
     """Those that it plants: a charge a hundred times too large, payment methods that are away."""
-    shown_text = shown_by(fresh("quickstart"), 'checks[checks.status == "violated"]')["text/plain"]
+    shown_text = find_shown(fresh("quickstart"), 'checks[checks.status == "violated"]')["text/plain"]
 
     assert [line.split()[1:3] for line in shown_text.splitlines()[1:]] == [
         ["payment_method", "completeness_check"],
@@ -71,8 +71,9 @@ def test_the_quickstart_finds_the_two_faults_and_nothing_else(fresh):
     ]
 
 
+@pytest.mark.nightly
 def test_a_month_is_silent_until_the_day_of_the_change_and_violated_from_there_on(fresh):
-    shown_text = shown_by(fresh("a-month-of-history"), "pd.Series(violations")["text/plain"]
+    shown_text = find_shown(fresh("a-month-of-history"), "pd.Series(violations")["text/plain"]
     days = {int(line.split()[0]): " ".join(line.split()[1:]) for line in shown_text.splitlines()[2:]}
 
     assert days == {
@@ -82,35 +83,39 @@ def test_a_month_is_silent_until_the_day_of_the_change_and_violated_from_there_o
     }
 
 
+@pytest.mark.nightly
 def test_a_model_that_grows_old_is_silent_before_it_does(fresh):
-    shown_text = shown_by(fresh("model-quality"), 'pd.DataFrame({"violations": counts})')["text/plain"]
+    shown_text = find_shown(fresh("model-quality"), 'pd.DataFrame({"violations": counts})')["text/plain"]
     counts = [line.split()[-1] for line in shown_text.splitlines()[1:]]
 
     assert counts[:4] == ["0"] * 4
     assert int(counts[-1]) > 0
 
 
+@pytest.mark.nightly
 def test_bias_is_found_in_the_answers_and_not_in_the_labels(fresh):
-    shown_text = shown_by(fresh("bias-and-explainability"), 'found.to_pandas()[["metric", "stage"')["text/plain"]
+    shown_text = find_shown(fresh("bias-and-explainability"), 'found.to_pandas()[["metric", "stage"')["text/plain"]
     status = {line.split()[1]: line for line in shown_text.splitlines()[1:]}
 
     assert all("violated" in status[metric] for metric in ("DI", "DPPL", "RD"))
     assert "violated" not in status["DPL"]
 
 
+@pytest.mark.nightly
 def test_the_services_notebook_gets_an_execution_with_the_services_message_and_files(fresh):
     migration = fresh(BY_THE_CLOCK)
-    message = shown_by(migration, 'latest_execution.describe()["ExitMessage"]')["text/plain"]
-    files = shown_by(migration, "sorted(name for name in os.listdir")["text/plain"]
+    message = find_shown(migration, 'latest_execution.describe()["ExitMessage"]')["text/plain"]
+    files = find_shown(migration, "sorted(name for name in os.listdir")["text/plain"]
 
     assert message.startswith("'CompletedWithViolations: Job completed successfully with ")
     assert all(name in files for name in ("constraint_violations.json", "constraints.json", "statistics.json"))
 
 
+@pytest.mark.nightly
 def test_the_services_notebook_sees_the_fault_whose_unit_is_a_hundredth(fresh):
     migration = fresh(BY_THE_CLOCK)
-    before, now = map(float, shown_by(migration, "means.loc")["text/plain"].splitlines()[-1].split()[-2:])
-    shown_text = shown_by(migration, "pd.json_normalize(violations")["text/plain"]
+    before, now = map(float, find_shown(migration, "means.loc")["text/plain"].splitlines()[-1].split()[-2:])
+    shown_text = find_shown(migration, "pd.json_normalize(violations")["text/plain"]
 
     assert "monthly_charge_eur" in shown_text
     assert "baseline_drift_check" in shown_text

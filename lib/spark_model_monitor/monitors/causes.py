@@ -130,8 +130,10 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
         )
 
 
-def create_origin_keys(sample: RowSample) -> Iterator[Key]:
-    """Yield keys for the origins of rows: metadata of the records, folder and file, position and time."""
+def create_origin_keys(sample: RowSample, rows_before: int) -> Iterator[Key]:
+    """Yield keys for the origins of rows: metadata of the records, folder and file, position and time. rows_before: number of
+    the baseline's rows, whose places are the counterparts of places; 0 if they weren't read.
+    """
     # The names of the records' metadata
     names = set(itertools.chain.from_iterable(sample.said))
     for name in sorted(names - {TIME, ID}):
@@ -139,12 +141,12 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
     times = _read_times(sample)
     if sample.files:
         yield from _create_value_keys(FOLDER, [_get_writer_folder(file) for file in sample.files])
-        yield _create_file_key(sample, times)
+        yield _create_file_key(sample, times, rows_before)
     if times is not None and len(np.unique(times // MINUTE)) > 1:
         yield _create_time_key(times)
 
 
-def _create_file_key(sample: RowSample, times: Codes | None) -> Key:
+def _create_file_key(sample: RowSample, times: Codes | None, rows_before: int) -> Key:
     """The key of the files, which are described by their earliest time; a single file is divided by its rows."""
     files, codes = np.unique(np.array(sample.files), return_inverse=True)
     if len(files) > 1:
@@ -154,10 +156,10 @@ def _create_file_key(sample: RowSample, times: Codes | None) -> Key:
         describe = partial(_describe_files, len(files), starts)
         return Key(FILE, codes, len(files), describe=describe, may_be_several=True)
     # A single file has stretches of neighbouring rows
-    rows = np.arange(len(sample.bins))
     ends = np.linspace(0, sample.rows, STRETCHES + 1).round()
     describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])
-    return Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, describe=describe, is_ordered=True)
+    codes, codes_before = (np.arange(rows) * STRETCHES // rows for rows in (len(sample.bins), rows_before))
+    return Key(POSITION, codes, STRETCHES, describe=describe, codes_before=codes_before, is_ordered=True)
 
 
 def _create_time_key(times: Codes) -> Key:
@@ -389,7 +391,7 @@ def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMemb
     shares_before = compute_shares(marks_before, num_bins)
     change = BinnedChange(sample.bins[:, 0], shares_before, create_ordered_tests(num_bins), marks_before)
     # All keys are searched, so the level is divided among all of them
-    origins = list(create_origin_keys(sample))
+    origins = list(create_origin_keys(sample, len(marks_before)))
     columns = list(create_column_keys(candidates, sample.bins[:, 1:], baseline_sample.bins[:, 1:]))
     num_tests = len(columns) + len(origins)
     segments = select_clear_causes(change, columns, num_tests, level)
@@ -420,12 +422,8 @@ def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> 
     names = marked.dataset.names
     binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
     sample = draw_row_sample(marked.dataset, [marked.mark, *binned], marked.rows)
-    marked_indexes = np.flatnonzero(sample.bins[:, 0] != MISSING)
     # Rows may have neither files nor metadata
-    files: Sequence[str] = ()
-    if sample.files:
-        files = [sample.files[index] for index in marked_indexes]
-    metadata: Sequence[Mapping[str, str]] = ()
-    if sample.said:
-        metadata = [sample.said[index] for index in marked_indexes]
-    return RowSample(sample.bins[marked_indexes], sample.rows, files, metadata)
+    is_marked = sample.bins[:, 0] != MISSING
+    files = tuple(itertools.compress(sample.files, is_marked))
+    metadata = tuple(itertools.compress(sample.said, is_marked))
+    return RowSample(sample.bins[is_marked], sample.rows, files, metadata)

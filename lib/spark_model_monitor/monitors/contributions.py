@@ -247,15 +247,11 @@ class _Contributions:
 
     def describe(self, chosen: Flags, num_tests: int) -> Culprit:
         """The chosen parts with the evidence for them. num_tests: number of all searches."""
-        # All other parts must look unchanged: each of them, because their changes may cancel out in total. Parts by place or
-        # file have no counterpart in the baseline, from whose rows they differ by nature
+        # All other parts must look unchanged: each of them, because their changes may cancel out in total
         share = 0.0
         squares, variance = self.excess_squares[:, ~chosen].sum(axis=1)
         change_of_others = squares - NOISE_DEVIATIONS * math.sqrt(variance)
-        if (
-            self.key.codes_before is None
-            or change_of_others <= MAX_CHANGE_OF_REST * self.excess_squares[0, chosen].sum()
-        ):
+        if change_of_others <= MAX_CHANGE_OF_REST * self.excess_squares[0, chosen].sum():
             share = min(1.0, float(self.excesses[chosen].sum() / self.change))
         z = self._compute_z(chosen)
         # One-sided p-value, adjusted for all parts that could have been chosen in all searches (Bonferroni)

@@ -261,7 +261,7 @@ def put_values(random, values, count, made_value):
     return changed
 
 
-FACTS = {"another type": (6, "none"), "a sentinel": (25, -999.0), "a new sign": (12, -1.0), "far beyond": (8, 130.0)}
+FACTS = {"far beyond": (8, 130.0), "a sentinel": (25, -999.0), "a new sign": (12, -1.0), "another type": (6, "none")}
 """How many rows get which value."""
 
 

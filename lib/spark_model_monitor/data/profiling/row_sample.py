@@ -92,24 +92,18 @@ class BinnedColumn:
         """The bin of each cell. Cells of an unexpected type, such as lists instead of numbers, get bin 1."""
         # Lists, bytes and, if bins are for numbers, times have no bin of their own
         types = pa.types
-        type_tests = (
-            types.is_nested,
-            types.is_binary,
-            types.is_large_binary,
-            *((types.is_temporal,) if self.cuts else ()),
-        )
-        if any(is_unbinned(cells.type) for is_unbinned in type_tests):
+        is_binary = types.is_binary(cells.type) or types.is_large_binary(cells.type)
+        if types.is_nested(cells.type) or is_binary or (self.cuts and types.is_temporal(cells.type)):
             return np.where(np.asarray(cells.is_null()), np.int16(MISSING), np.int16(1))
         if self.cuts:
-            is_text = types.is_string(cells.type)
-            if is_text:
-                hit_counts = parse_numbers(cells)
+            if types.is_string(cells.type):
+                numbers = parse_numbers(cells)
                 is_missing = np.asarray(cells.is_null())
             else:
-                hit_counts = convert_to_doubles(convert_decimals(cells))
-                is_missing = np.isnan(hit_counts)
-            bins = np.searchsorted(np.array(self.cuts), hit_counts, side="left") + 2
-            return np.asarray(np.where(is_missing, MISSING, np.where(np.isnan(hit_counts), 1, bins)), np.int16)
+                numbers = convert_to_doubles(convert_decimals(cells))
+                is_missing = np.isnan(numbers)
+            bins = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
+            return np.asarray(np.where(is_missing, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
         encoded = make_keys(format_texts(cells)).dictionary_encode()
         # A boolean has the bin of its value in any spelling
         bin_by_text = dict.fromkeys(self.grouped, 2 + len(self.values))
@@ -121,8 +115,7 @@ class BinnedColumn:
         indices = pc.index_in(encoded.dictionary, pa.array(bin_by_text, pa.string()))
         bins_of_texts = np.array([*bin_by_text.values(), 1])[pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)]
         codes = encoded.indices.fill_null(len(bins_of_texts)).to_numpy(zero_copy_only=False)
-        bins = np.append(bins_of_texts, MISSING)[codes]
-        return np.asarray(bins, np.int16)
+        return np.asarray(np.append(bins_of_texts, MISSING)[codes], np.int16)
 
 
 @value_class

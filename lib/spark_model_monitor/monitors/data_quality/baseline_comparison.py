@@ -281,10 +281,18 @@ class FeatureComparison:
             return self.rows_of_value
         return effect
 
-    def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues | None = None) -> float:
+    @property
+    def texts_design_effect(self) -> float:
+        """How many texts among numbers count as one: no more than are neighbours, wherever a group's other rows are."""
+        column = self.comparison.design_effects.sampled_columns.get(self.name)
+        if column is None:
+            return self.baseline_design_effect
+        are_texts = ~(column.has_value | column.is_missing)
+        return min(self.baseline_design_effect, measure_flag_stretches(are_texts, np.array(column.run_sizes)))
+
+    def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues) -> float:
         """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows lie in smaller groups of
-        neighbours, or in more of the groups that a person named. is_of_kind: flags the values of that kind; None: texts among
-        numbers.
+        neighbours, or in more of the groups that a person named. is_of_kind: flags the values of that kind.
         """
         standstill = self.baseline_feature.rarest_standstill
         column = self.comparison.design_effects.sampled_columns.get(self.name)
@@ -293,10 +301,7 @@ class FeatureComparison:
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
         flags = np.zeros_like(column.has_value)
-        if is_of_kind is None:
-            flags = ~(column.has_value | column.is_missing)
-        else:
-            flags[column.has_value] = is_of_kind(column.values)
+        flags[column.has_value] = is_of_kind(column.values)
         sizes = np.array(column.run_sizes)
         group_size = rows_of_group
         if self.comparison.has_named_groups:

@@ -379,7 +379,7 @@ def limit_flag_design_effect(flags: Flags, run_sizes: Integers, group_size: floa
 
 def measure_flag_stretches(flags: Flags, run_sizes: Integers) -> float:
     """How many rows the stretch of flagged neighbours has that a flagged row is in, on average; 1 without flagged rows."""
-    first_rows, lengths = find_standstills(flags.astype(np.int64), run_sizes)
+    first_rows, lengths = find_standstills(flags, run_sizes)
     flagged_lengths = lengths[flags[first_rows]]
     if not len(flagged_lengths):
         return 1.0

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.statistics import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 
 MIN_ROWS_AT_END = 4.0  # fewest rows near an end that show how the tail falls
@@ -63,7 +63,7 @@ def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float
     return math.exp(min(0.0, logarithm + math.lgamma(count + count * widths + 1) - math.lgamma(count + 1)))
 
 
-def find_standstills(values: Doubles | Integers, sizes: Integers) -> tuple[Integers, Integers]:
+def find_standstills(values: Doubles | Integers | Flags, sizes: Integers) -> tuple[Integers, Integers]:
     """The stretches of equal neighbours within runs of rows: the first row of each, and its length."""
     is_first = np.ones(len(values), bool)
     is_first[1:] = values[1:] != values[:-1]

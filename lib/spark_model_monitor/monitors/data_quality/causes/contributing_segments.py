@@ -252,15 +252,20 @@ def _read_changes(
         changes[name] = BinnedChange(
             current_sample.bins[:, index], shares_before, tests, are_categories=not binned_column.cuts
         )
-    if baseline_sample is None:
-        return changes, [], list(create_origin_keys(current_sample))
-    for index, (name, change) in enumerate(changes.items()):
-        bins = baseline_sample.bins[:, index]
-        changes[name] = replace(change, shares_before=compute_shares(bins, len(change.shares_before)), bins_before=bins)
-    # The first columns of bins are the violated features, the others the candidates
-    size = len(examined_columns)
-    column_keys = list(create_column_keys(candidates, current_sample.bins[:, size:], baseline_sample.bins[:, size:]))
-    return changes, column_keys, list(create_origin_keys(current_sample))
+    column_keys: list[Key] = []
+    rows_before = 0
+    if baseline_sample is not None:
+        for index, (name, change) in enumerate(changes.items()):
+            bins = baseline_sample.bins[:, index]
+            shares_before = compute_shares(bins, len(change.shares_before))
+            changes[name] = replace(change, shares_before=shares_before, bins_before=bins)
+        # The first columns of bins are the violated features, the others the candidates
+        size = len(examined_columns)
+        column_keys = list(
+            create_column_keys(candidates, current_sample.bins[:, size:], baseline_sample.bins[:, size:])
+        )
+        rows_before = len(baseline_sample.bins)
+    return changes, column_keys, list(create_origin_keys(current_sample, rows_before))
 
 
 def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> BinnedColumn | None:
@@ -294,21 +299,16 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
     # So many new values, such as ids and times, are alike, so they are one bin without any other value
-    are_alike = len(counts_now.keys() - counts.keys()) > MAX_VALUES
-    if are_alike:
+    if len(counts_now.keys() - counts.keys()) > MAX_VALUES:
         changes = {value: changes[value] for value in counts}
     by_change = sorted(changes, key=lambda value: (-changes[value], value))
-    grouped: tuple[str, ...] = ()
-    if are_alike:
-        grouped = tuple(by_change[MAX_VALUES:])
-    return BinnedColumn(position, values=tuple(sorted(by_change[:MAX_VALUES])), grouped=grouped)
+    values = tuple(sorted(by_change[:MAX_VALUES]))
+    return BinnedColumn(position, values=values, grouped=tuple(by_change[MAX_VALUES:]))
 
 
 def _compute_baseline_shares(baseline: FeatureDistribution, binned_column: BinnedColumn) -> Doubles:
     """The shares of the bins in the baseline's states."""
-    present = 0.0
-    if baseline.rows:
-        present = baseline.present / baseline.rows
+    present = baseline.present / max(baseline.rows, 1)
     if binned_column.cuts and baseline.numbers is not None:
         shares_below = baseline.numbers.cdf.shares_at(np.array(binned_column.cuts))
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
@@ -345,11 +345,9 @@ def _sample_baseline(
         if baseline.profile is not None:
             num_rows = baseline.profile.item_count
         with baseline.source() as dataset:
-            positions = [dataset.names.index(name) for name in names]
-            binned_column = [
-                replace(column, position=position) for column, position in zip(columns, positions, strict=True)
-            ]
-            return draw_row_sample(dataset, binned_column, num_rows)
+            indices = map(dataset.names.index, names)
+            binned_columns = [replace(column, position=index) for column, index in zip(columns, indices, strict=True)]
+            return draw_row_sample(dataset, binned_columns, num_rows)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
         log.info("no segment is looked for, as the baseline's rows can't be read again: %s", describe_fault(fault))
         return None

@@ -232,16 +232,12 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     calibration = feature.find_calibration("datatype_check_threshold")
     if calibration is not None:
         baseline = feature.baseline_distribution
-        # Texts among numbers come in the baseline's groups
-        groups = 1.0
-        if num_others:
-            groups = feature.limit_design_effect(feature.baseline_design_effect)
         finding = calibration.judge_suggested_limit(
             finding,
             CONTENTS,
             baseline.other_cells,
             baseline.present + baseline.other_cells,
-            groups=groups,
+            groups=feature.texts_design_effect,
             group_advice=feature.group_advice,
         )
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL

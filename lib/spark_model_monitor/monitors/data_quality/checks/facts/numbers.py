@@ -218,5 +218,6 @@ def text_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     current = feature.current_profile
     texts = current.num_present - current.num_numbers
     baseline = (baseline_profile.num_others, baseline_profile.num_present)
-    group = feature.limit_design_effect(feature.baseline_design_effect)
-    return compare_shares("share of texts among the numbers", baseline, (texts, current.num_present), group)
+    return compare_shares(
+        "share of texts among the numbers", baseline, (texts, current.num_present), feature.texts_design_effect
+    )
