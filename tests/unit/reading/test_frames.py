@@ -205,8 +205,8 @@ def test_paths_may_be_a_glob_or_several(tmp_path):
 
     assert two_files.ledger.kept_rows == 2 * len(ORDERS)
     assert run_baseline(str(tmp_path / "*.csv"), DataQualityMonitor()).files() == two_files.files()
-    with pytest.raises(BadConfiguration, match="a list of paths is for CSV, JSON and Parquet"):
-        read_data([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], "capture")
+    with pytest.raises(BadConfiguration, match="a list of paths is for CSV, JSON, Parquet and captures"):
+        read_data([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], "kserve")
 
 
 def test_results_are_tables_of_arrow():

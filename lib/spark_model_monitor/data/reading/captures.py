@@ -31,6 +31,8 @@ from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFor
 from spark_model_monitor.data.reading.ledger import QUARANTINE, read_coverages
 from spark_model_monitor.data.reading.listing import (
     Listing,
+    PathOrPaths,
+    list_paths,
     list_record_folders,
     list_window_folders,
     report_faulty_files,
@@ -73,7 +75,7 @@ ROW_FAULTS = frozenset(
 
 def list_captures(
     engine: Engine,
-    path: str,
+    path: PathOrPaths,
     window: Window | None = None,
     *,
     lenient_window: bool = False,
@@ -81,34 +83,43 @@ def list_captures(
     staging: str | None = None,
     halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> Listing:
-    """The files with captured records at or below `path`; with a window, the files of its hours and of the next hour.
+    """The files with captured records at or below one path or several; with a window, the files of its hours and of the
+    next hour.
 
     lenient_window: list only the window's own hour folders, whose records are all read (C11.16). request_log: as in
     `CaptureFormat`; the log is converted to captures, which exist as long as the listing. staging: as in `ReadOptions`.
     halves: the halves to read of a log.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
+    first, *_ = paths = list_paths(path)
     if request_log is not None:
         from spark_model_monitor.data.request_logs.capture_folder import convert_log, list_window_hours
 
-        folder = convert_log(engine, path, request_log, list_window_hours(window), staging, halves)
+        folder = convert_log(engine, first, request_log, list_window_hours(window), staging, halves)
         if not engine.storage(folder.path).exists(folder.path):
-            raise make_no_captures_error(path, window)
+            raise make_no_captures_error(first, window)
         listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)
         return replace(listing, request_log=folder)
-    storage = engine.storage(path)
-    folders, files = find_capture_files(storage, path, window, lenient_window=lenient_window)
-    require_within(path, (file.path for file in files))
+    storage = engine.storage(first)
+    folders: list[str] = []
+    files: list[StoredFile] = []
+    for given_path in paths:
+        folders_below, files_below = find_capture_files(storage, given_path, window, lenient_window=lenient_window)
+        require_within(given_path, (file.path for file in files_below))
+        folders += folders_below
+        files += files_below
     if not files:
-        raise make_no_captures_error(path, window)
+        raise make_no_captures_error(first, window)
     # Captures of an endpoint or of its variant lie in NAME/yyyy/mm/dd/hh
     sources = {file.path.rsplit("/", 5)[0] for file in files if parse_hour_of_path(file.path)}
     if len(sources) > 1:
         log.warning(
             "captures of %d folders are read as those of one model: %s", len(sources), list_names(sorted(sources))
         )
-    coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
-    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage, window=window)
+    coverage = read_coverages(storage, files, _drop_later_folders(folders, paths, window))
+    return Listing(
+        storage.resolved(first), tuple(files), tuple(map(storage.resolved, folders)), coverage, window=window
+    )
 
 
 def find_capture_files(
@@ -140,12 +151,12 @@ def make_no_captures_error(path: str, window: Window | None) -> NoData:
     return NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
 
 
-def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
+def _drop_later_folders(folders: Sequence[str], paths: Sequence[str], window: Window | None) -> list[str]:
     """The folders, without the folder of the hour after the window; a source that is a single folder is kept."""
     if window is None:
         return list(folders)
     # The next folder may have records of this window, but its coverage counts the labels of another hour
-    return [folder for folder in folders if folder == path or window.may_contain_folder(join(folder, ""))]
+    return [folder for folder in folders if folder in paths or window.may_contain_folder(join(folder, ""))]
 
 
 def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:

@@ -18,11 +18,14 @@ from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Batches, E
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
+from spark_model_monitor.data.reading.captures import find_input_columns
 from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.data_reader import Data, read_data
 from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, require_group_column
 from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, DatasetFormat
+from spark_model_monitor.data.reading.labelled_records import read_labelled
 from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS
@@ -37,7 +40,7 @@ from spark_model_monitor.data.records.outcome_records import (
     LineDecoder,
     decode_blocks,
 )
-from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OutcomeReading
+from spark_model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, BadInput, suggest_names
@@ -164,6 +167,19 @@ class OutcomeDataset(Dataset):
                 f"the label {reading.label!r} is also the prediction or its probability, so it would always be right; name "
                 "another column"
             )
+
+    def read_beside_features(self, merged: Dataset, plan: OutcomePlan) -> OutcomeDataset:
+        """The outcomes of merged records, read as these are, in a table with the features. Starts no Spark job."""
+        reading = self.decoder.reading
+        # Another data set has a window of its own
+        selection = reading.records.selection._replace(window=merged.listing.window)
+        records = replace(reading.records, halves=INDEX_NAMES, selection=selection)
+        names = find_input_columns(merged.engine, merged.listing, records)
+        reading = replace(reading, records=records, features=FeatureReading(names=names))
+        table = read_labelled(merged.engine, merged.listing, reading, names, threshold=plan.threshold)
+        table = replace(table, rows=table.table_with_lines)
+        # By position: a feature may have the name of an outcome
+        return outcomes(table, plan, label=len(names), prediction=len(names) + 1)
 
     def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same data set, with records of other classes refused."""

@@ -53,11 +53,11 @@ def read_path(
 
     Raises NoData if there is nothing to read, BadInput if the data can't be read in that format.
     """
-    # Captures and tables take one path; CSV, JSON and Parquet take several
+    # Request logs and tables take one path; files take several
     first, *more_paths = list_paths(path)
-    if more_paths and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
+    if more_paths and (isinstance(dataset_format, (TableFormat, SparkFormat)) or find_request_log(dataset_format)):
         raise BadConfiguration(
-            "a list of paths is for CSV, JSON and Parquet; pass the one path below which all of it is"
+            "a list of paths is for CSV, JSON, Parquet and captures; pass the one path below which all of it is"
         )
     if isinstance(dataset_format, QueryFormat):
         _reject_script(options.script, "a database")
@@ -77,7 +77,7 @@ def read_path(
 
         source = list_captures(
             engine,
-            first,
+            path,
             options.window,
             lenient_window=options.lenient_window,
             request_log=find_request_log(dataset_format),

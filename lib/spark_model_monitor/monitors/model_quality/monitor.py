@@ -276,9 +276,9 @@ class QualityJudgement(MetricJudgement):
             scale = rmse(baseline.evidence).value or 1.0
             cuts = tuple(multiple * scale for multiple in RMSE_MULTIPLES)
 
-        def mark_rows(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
+        def mark_rows(outcome_data: OutcomeDataset, plan: OutcomePlan, rows: int) -> MarkedRows:
             # Rows aren't divided by the columns of their outcomes
-            mark = OutcomeMark(outcome_data.decoder, monitor.plan, outcome_data.columns, outcome_data.raw.schema, cuts)
+            mark = OutcomeMark(outcome_data.decoder, plan, outcome_data.columns, outcome_data.raw.schema, cuts)
             names = outcome_data.source.names
             outcome_columns = {names[column.position] for column in outcome_data.columns.values()}
             return MarkedRows(outcome_data.source, mark, rows, frozenset(outcome_columns))
@@ -287,8 +287,16 @@ class QualityJudgement(MetricJudgement):
         def open_both_sides(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
-            outcomes_before = monitor.read_outcomes(before, **now.addresses)
-            return mark_rows(now, self.sample.state.item_count), mark_rows(outcomes_before, baseline.rows or 0)
+            plan = monitor.plan
+            # Labels of merged records are beside the captures
+            if not now.addresses and not isinstance(before, OutcomeDataset):
+                plan = OutcomePlan(plan.problem_type, threshold=plan.threshold)
+                outcomes_before = now.read_beside_features(before, plan)
+                now = now.read_beside_features(now, plan)
+            else:
+                outcomes_before = monitor.read_outcomes(before, **now.addresses)
+            marked_rows = mark_rows(now, plan, self.sample.state.item_count)
+            return marked_rows, mark_rows(outcomes_before, plan, baseline.rows or 0)
 
         # The rows of both sides are read again, once for all metrics
         return add_causes(

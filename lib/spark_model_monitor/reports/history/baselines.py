@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, CaptureFormat, parse_dataset_format
+from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, CaptureFormat, MergedFormat, parse_dataset_format
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
@@ -242,7 +242,8 @@ def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: 
     dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
     # The columns of labels and predictions may have other names than in the window
     columns = {name: read_by[option] for name, option in ADDRESS_OPTIONS.items() if option in read_by}
-    if not columns:
+    # Merged records have their labels beside what was captured
+    if not columns or isinstance(parse_dataset_format(read_by.get("dataset_format", "csv")), MergedFormat):
         return dataset
     return monitor.read_outcomes(dataset, **columns)
 
