@@ -153,10 +153,15 @@ class DateColumn:
         """Whether the dates are days, not months, weeks or quarters."""
         return "D" in self.form
 
-    def median(self) -> int:
-        """The median day."""
-        index = np.searchsorted(self.counts.cumsum(), self.num_dates / 2)
+    def quantile(self, share: float) -> int:
+        """The day that this share of the dates are not after; 0.5 for the median."""
+        index = np.searchsorted(self.counts.cumsum(), share * self.num_dates)
         return int(self.days[index])
+
+    @property
+    def spread(self) -> int:
+        """The number of days from the first to the third quartile."""
+        return self.quantile(0.75) - self.quantile(0.25)
 
     def count_before(self, day: int) -> int:
         """The number of dates before a day."""
@@ -244,7 +249,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
         earliest, latest = RECENT_DAYS if is_short else PLAUSIBLE_DAYS
         if column.values < MIN_NUMBERS or len(column.days) < MIN_DISTINCT_DAYS.get(column.form, 1):
             return None
-    if earliest <= column.median() < latest:
+    if earliest <= column.quantile(0.5) < latest:
         return column
     return None
 

@@ -919,6 +919,24 @@ def draw_births(rows, seed, first_year=1940, years=70, months=12):
     return pd.DataFrame({"born": texts, "x": random.normal(size=rows), "y": random.normal(size=rows)})
 
 
+@pytest.mark.parametrize("rows_of_visit", [1, 3])
+def test_births_of_other_years_are_found_however_many_different_ones_there_are(rows_of_visit):
+    """Above 4,096 dates nobody knows whether rows come in order, but the dates of a period would be near each other."""
+    monitor = DataQualityMonitor(find_causes=False)
+
+    def draw_visits(rows, seed, first_year=1940):
+        births = draw_births(rows // rows_of_visit, seed, first_year)
+        return births.loc[births.index.repeat(rows_of_visit)].reset_index(drop=True)
+
+    baseline = run_baseline(draw_visits(30_000, 1), monitor, engine="local")
+    for seed in range(2, 6):
+        healthy, moved = (
+            run_monitoring(draw_visits(3_000, seed, year), monitor, baseline, engine="local") for year in (1940, 1970)
+        )
+        assert healthy.violations.violations == ()
+        assert {violation.feature_name for violation in moved.violations.violations} == {"born"}
+
+
 @pytest.mark.parametrize(("months", "status"), [(2, CheckStatus.VIOLATED), (12, CheckStatus.NOT_JUDGED)])
 def test_births_of_one_year_are_found_or_said_not_to_be_compared(months, status):
     """Dates of few values are known to come in no order."""

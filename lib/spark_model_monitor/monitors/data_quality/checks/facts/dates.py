@@ -32,6 +32,7 @@ MIN_DAYS = 7  # fewest distinct days of a baseline for which a window of one day
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY_RATIO = 3  # a busy day has at most so many times the rows that the baseline has for each date
 MIN_MARGIN = 300  # days beyond baseline and window, so that a window of a year fits a baseline of a month
+MIN_SPREAD = 2 / 3  # dates of one period have a smaller spread, as a share of the baseline's
 LONG_AGO = 3653  # days between the median and the newest date, from which the dates don't follow the windows
 PERIODS = (
     "the oldest quarter",
@@ -117,7 +118,8 @@ def date_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
 )
 def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No period that had a quarter of the baseline's dates has more of them, if most of these are ten years old, as those of
-    births. Not judged if it has, unless rows are known to come in no order: the window may be of that period.
+    births. Unless rows are known to come in no order, it needs twice as many, and isn't judged if the window's dates are as near
+    to each other as those of one period.
 
     Source: D4.24.
     """
@@ -126,8 +128,8 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     baseline, window = feature.date_columns
     # Recent dates follow the windows, so later ones are new by nature
     newest = baseline.days[-1]
-    are_recent = newest - baseline.median() < LONG_AGO
-    if are_recent or window.median() > newest:
+    are_recent = newest - baseline.quantile(0.5) < LONG_AGO
+    if are_recent or window.quantile(0.5) > newest:
         return None
     # The first days of all periods except the oldest, and the number of dates in each period
     shares = np.arange(1, len(PERIODS)) / len(PERIODS)
@@ -137,14 +139,20 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     counts_before = np.diff(dates_before).tolist()
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
     # The share of each period before and now
+    group = 1.0
+    least_effect = MIN_SHARE_CHANGE
+    if not feature.has_independent_rows:
+        group = max(feature.baseline_design_effect, feature.window_design_effect.value_design_effect)
+        least_effect = 1 / len(PERIODS)  # twice as many dates
     changes = []
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_SHARE_CHANGE)
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=least_effect)
         )
     clearest = select_clearest(*changes)
-    if clearest is not None and clearest.is_large and not feature.has_independent_rows:
+    may_be_of_period = window.spread < MIN_SPREAD * baseline.spread
+    if clearest is not None and clearest.is_large and may_be_of_period and not feature.has_independent_rows:
         return replace(clearest, reason="the window may be of one period of the baseline's dates")
     return clearest
 
@@ -229,7 +237,7 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
     volume = feature.comparison.volume
     if volume is not None and volume.start is not None:
         return volume.time - volume.start <= SHORT_WINDOW
-    is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
+    is_later = window.num_dates > 0 and window.quantile(0.5) > baseline.days[-1]
     is_in_order = is_later or not feature.has_independent_rows
     rows_of_all_days = window.values * len(baseline.days)
     return is_in_order and rows_of_all_days <= BUSY_DAY_RATIO * baseline.values
