@@ -78,8 +78,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     for path in paths:
         if resolved_paths.count(resolve_path(path)) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
-    # Sums depend on their order in the last digits, so this one doesn't depend on the order of the paths
-    sorted_paths = sorted(paths, key=_identify_rows)
+    # Sums depend on their order in the last digits, so runs are added by time and name, in whatever order they are given
+    sorted_paths = sorted(paths, key=_find_place)
     # A second call would add the other runs to their own sum
     if resolve_path(output_path) in resolved_paths:
         raise BadConfiguration(
@@ -153,16 +153,12 @@ def _read_run(path: str) -> Run:
     return run
 
 
-def _identify_rows(path: str) -> tuple[str, ...]:
-    """The start of a run's window, if it has one, and the digests of its states: equal if two runs have the same rows of the
-    same time.
-    """
-    run = _read_run(path)
-    description = read_document(run, RunDescription)
+def _find_place(path: str) -> tuple[str, str]:
+    """The start of a run's window, if it has one, and the run's path."""
+    description = read_document(_read_run(path), RunDescription)
     # A baseline has no window
     window = description and description.window
-    digests = [digest for name, digest in run.digests.items() if name.startswith(state_files.FOLDER)]
-    return window.start if window else "", *sorted(digests)
+    return window.start if window else "", resolve_path(path)
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
