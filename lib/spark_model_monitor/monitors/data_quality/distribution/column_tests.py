@@ -212,7 +212,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
         unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / m
         shares = past["unseen"][~np.isnan(past["unseen"])]
         # The values that occur once in the baseline show how many new ones to expect
-        known_rows = request.baseline.num_seen_once, column.samples.n
+        known_rows = request.baseline.count_rare(size.value_design_effect), column.samples.n
         components.append(judge_unseen(*known_rows, unseen, m, shares, size.value_design_effect))
     column.components = tuple(components)
     if past is NO_PAST:
@@ -251,7 +251,7 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         column.distance = l_infinity_categorical(*counts)
         column.most_frequent_share = float(counts[0].max() / counts[0].sum())
         # As many values are new by chance as occur once in the baseline (Good 1953)
-        new_by_nature = baseline.num_seen_once / baseline.present
+        new_by_nature = baseline.count_rare(request.design_effect.value_design_effect) / baseline.present
         column.unseen_share = count_unseen(current, baseline) / current.present - new_by_nature
     else:
         return None

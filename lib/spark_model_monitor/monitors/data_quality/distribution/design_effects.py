@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -77,12 +77,14 @@ class WindowDesignEffects:
 
     by_feature: the features whose rows are dependent.
     group_column: the column whose values explain why rows that are scattered over the window are alike, if nobody named it.
-    sampled_columns: the sampled rows of each feature, group after group if a person named a group column; empty if one was found.
+    sampled_columns: the sampled rows of each feature, group after group if a group column was named or found.
+    sampled_share: the share of a found group's rows that are in the sample.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
     group_column: str | None = None
     sampled_columns: Mapping[str, SampledColumn] = field(default_factory=dict)
+    sampled_share: float = 1.0
 
 
 def estimate_window_design_effects(
@@ -118,7 +120,15 @@ def estimate_window_design_effects(
     scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
     # The names of new groups are new, too, so all rows of these columns count as one
     effects_of_names = dict.fromkeys(group.name_columns, FeatureDesignEffect(float(profile.item_count)))
-    return WindowDesignEffects({**effects, **scattered_effects, **effects_of_names}, group.name)
+    by_group = {
+        column.name: column.arrange(group.group_of_row)
+        for column in columns
+        if len(column.has_value) == len(group.group_of_row)
+    }
+    sampled_share = min(1.0, len(group.group_of_row) / profile.item_count)
+    return WindowDesignEffects(
+        {**effects, **scattered_effects, **effects_of_names}, group.name, by_group, sampled_share
+    )
 
 
 def _estimate_filled_columns(
@@ -173,6 +183,20 @@ class SampledColumn:
     def run_of_row(self) -> Integers:
         """The index of each row's run."""
         return np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
+
+    def arrange(self, group_of_row: Integers) -> SampledColumn:
+        """The same rows, group after group."""
+        order = np.argsort(group_of_row, kind="stable")
+        rows = np.empty(len(order), self.values.dtype)
+        rows[self.has_value] = self.values
+        has_value = self.has_value[order]
+        return replace(
+            self,
+            values=rows[order][has_value],
+            run_sizes=tuple(np.bincount(group_of_row).tolist()),
+            has_value=has_value,
+            is_missing=self.is_missing[order],
+        )
 
     def score(self) -> ScoredColumn:
         if self.are_numbers:
@@ -325,6 +349,7 @@ class GroupColumn:
     name_count: the number of its values.
     sum_of_log_effects: the sum of the logarithms of these design effects.
     name_columns: all columns whose values may name groups.
+    group_of_row: the group of each sampled row.
     """
 
     name: str
@@ -332,6 +357,7 @@ class GroupColumn:
     name_count: float
     sum_of_log_effects: float
     name_columns: tuple[str, ...]
+    group_of_row: Integers
 
 
 def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[SampledColumn]) -> GroupColumn | None:
@@ -405,7 +431,7 @@ def _explain_by_groups(
                 effect = effects.get(feature, INDEPENDENT_ROWS)
                 effects[feature] = effect.with_rows(rows_as_one, of_missing=of_missing)
         explained = sum(math.log(max(effect)) for effect in effects.values())
-        yield GroupColumn(group.name, effects, names[group.name], explained, tuple(names))
+        yield GroupColumn(group.name, effects, names[group.name], explained, tuple(names), group_of_row)
 
 
 def _estimate_in_order(column: ScoredColumn, rows: Integers, group_of_row: Integers) -> DesignEffect:

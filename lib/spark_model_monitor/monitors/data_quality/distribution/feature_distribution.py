@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, find_time_type
+from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_type
 from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import align_precision
@@ -106,10 +106,11 @@ class FeatureDistribution:
             return self.numbers.cdf.values
         return np.array([*(self.categories or ())], object)
 
-    @property
-    def num_seen_once(self) -> int:
-        """The number of texts that occur once. Source: Good 1953, "The population frequencies of species"."""
-        return count_singletons(self.categories or {})
+    def count_rare(self, rows_of_group: float = 1.0) -> int:
+        """The number of rows with texts that occur in one group of rows. Source: Good 1953, "The population frequencies of
+        species".
+        """
+        return sum(count for count in (self.categories or {}).values() if count <= rows_of_group)
 
     @property
     def num_values(self) -> int:

@@ -104,7 +104,7 @@ def _describe_moved_categories(
 
     # Many new values, each rare. The share of rows that always have new values is taken off: that of values that occur once
     is_new = counts_before == 0
-    new_share = float(shares_now[is_new].sum()) - baseline.num_seen_once / counts_before.sum()
+    new_share = float(shares_now[is_new].sum()) - baseline.count_rare() / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
     if is_about_new or new_share >= MIN_NEW_VALUES_RATIO * abs(shares_now - shares_before).max():
         new_values = []

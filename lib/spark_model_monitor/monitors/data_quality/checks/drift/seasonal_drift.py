@@ -279,5 +279,5 @@ def _has_frequent_new_value(feature: FeatureComparison) -> bool:
         if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * current.rows:
             return True
     # By chance, as many rows have new values as rows of the baseline have a value that occurs once
-    p = hypergeometric_tail(baseline.num_seen_once, baseline.rows, int(count_unseen(current, baseline)), current.rows)
+    p = hypergeometric_tail(baseline.count_rare(), baseline.rows, int(count_unseen(current, baseline)), current.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget
