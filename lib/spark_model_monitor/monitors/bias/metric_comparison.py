@@ -412,16 +412,14 @@ class _GroupComparer:
         reason_empty = find_reason_empty(self.group, self.before, design_effect)
         if reason_empty is not None:
             obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format(FACET_VALUES))
+        groups = min(fewest_groups(window_rows.counts), min(rows) / max((neighbours or {}).values(), default=1.0))
         if baseline_rows is not None:
+            groups = min(groups, fewest_groups(baseline_rows.counts))
             configured_positives = self.analysis.positives.configured
             for outcome in POSITIVES:
                 obstacles[outcome] = find_outcome_obstacle(
                     outcome, configured_positives, window_rows.counts, baseline_rows.counts, design_effect
                 )
-        groups = fewest_groups(window_rows.counts)
-        if baseline_rows is not None:
-            groups = min(groups, fewest_groups(baseline_rows.counts))
-        groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
             # Limits in the file; one that a person edited differs from the baseline's own value and from the copy
