@@ -302,8 +302,7 @@ def _assign_bins(cells: Doubles, edges: Doubles) -> Indexes:
 
 
 def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> Flags:
-    bits: Flags = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
-    return bits
+    return (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
 
 
 def _weigh_conditions(row_bits: ConditionBits, baseline_bits: ConditionBits, width: int) -> Doubles:
