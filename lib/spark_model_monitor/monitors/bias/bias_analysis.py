@@ -144,13 +144,14 @@ class GroupChoices:
     @property
     def error_of_predictions(self) -> str | None:
         """The reason why there are no post-training metrics, None if there are some."""
-        if self.predicted is None:
+        predicted = self.predicted
+        if predicted is None:
             return None
-        if self.predicted.kind is not self.positives.kind:
+        if predicted.kind is not self.positives.kind:
             return choices.LABEL_TYPES_DIFFER
-        if self.predicted.error:
-            return self.predicted.error
-        if self.predicted.keys:
+        if predicted.error:
+            return predicted.error
+        if predicted.keys:
             return None
         return choices.NO_POSITIVE_PREDICTION
 
