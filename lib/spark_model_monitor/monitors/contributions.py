@@ -138,7 +138,8 @@ class BinnedChange:
         # The window's rows in each part and bin
         table = self._count_by_bin(key.codes, self.bins, key.num_parts)
         rows = table.sum(axis=1)
-        hits = table @ self.tests[:, clearest]
+        test = self.tests[:, clearest]
+        hits = table @ test
         weights = rows / rows.sum()
         # The baseline's rows in the same part, if enough of these were read; else as many of all its rows as the window has
         table_before = np.tile(self.shares_before * len(self.bins), (key.num_parts, 1))
@@ -151,7 +152,7 @@ class BinnedChange:
             table_before[are_enough] = part_table[are_enough]
             baseline_rows[are_enough] = part_rows[are_enough]
             proportional = self._proportional_change(part_table, weights)
-        expected = table_before @ self.tests[:, clearest] / table_before.sum(axis=1)
+        expected = table_before @ test / table_before.sum(axis=1)
         # In the direction of the change
         excesses = (hits - rows * expected) * np.sign(gaps[clearest])
         change = abs(gaps[clearest]) * rows.sum()
