@@ -149,12 +149,13 @@ def create_origin_keys(sample: RowSample, rows_before: int) -> Iterator[Key]:
 def _create_file_key(sample: RowSample, times: Codes | None, rows_before: int) -> Key:
     """The key of the files, which are described by their earliest time; a single file is divided by its rows."""
     files, codes = np.unique(np.array(sample.files), return_inverse=True)
-    if len(files) > 1:
+    num_files = len(files)
+    if num_files > 1:
         starts = None
         if times is not None:
-            starts = [int(times[codes == index].min()) for index in range(len(files))]
-        describe = partial(_describe_files, len(files), starts)
-        return Key(FILE, codes, len(files), describe=describe, may_be_several=True)
+            starts = [int(times[codes == index].min()) for index in range(num_files)]
+        describe = partial(_describe_files, num_files, starts)
+        return Key(FILE, codes, num_files, describe=describe, may_be_several=True)
     # A single file has stretches of neighbouring rows
     ends = np.linspace(0, sample.rows, STRETCHES + 1).round()
     describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])

@@ -104,12 +104,17 @@ class BinnedChange:
     bins_before: NDArray[np.int16] | None = None
     are_categories: bool = False
 
+    @property
+    def shares_now(self) -> Doubles:
+        """The share of each bin in the window."""
+        return compute_shares(self.bins, len(self.shares_before))
+
     def measure_gaps(self) -> tuple[Doubles, int]:
         """The change of the share in each test, and the index of the clearest test. In a tail, the clearest change isn't the
         largest.
         """
         before = self.shares_before @ self.tests
-        shares_now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
+        shares_now = self.shares_now @ self.tests
         # Scores are in standard deviations of a single row; a share counts as at least that of one row
         pooled = ((before + shares_now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
         deviations = np.sqrt(pooled * (1 - pooled))
@@ -122,7 +127,7 @@ class BinnedChange:
         grew_together = self.tests[:, clearest]
         if gaps[clearest] <= 0:
             grew_together = ~grew_together
-        has_grown = compute_shares(self.bins, len(self.shares_before)) > self.shares_before
+        has_grown = self.shares_now > self.shares_before
         return tuple(np.flatnonzero(grew_together & has_grown).tolist())
 
     def search(self, key: Key, num_tests: int) -> Culprit | None:
@@ -133,7 +138,8 @@ class BinnedChange:
         # The window's rows in each part and bin
         table = self._count_by_bin(key.codes, self.bins, key.num_parts)
         rows = table.sum(axis=1)
-        hits = table @ self.tests[:, clearest]
+        test = self.tests[:, clearest]
+        hits = table @ test
         weights = rows / rows.sum()
         # The baseline's rows in the same part, if enough of these were read; else as many of all its rows as the window has
         table_before = np.tile(self.shares_before * len(self.bins), (key.num_parts, 1))
@@ -146,7 +152,7 @@ class BinnedChange:
             table_before[are_enough] = part_table[are_enough]
             baseline_rows[are_enough] = part_rows[are_enough]
             proportional = self._proportional_change(part_table, weights)
-        expected = table_before @ self.tests[:, clearest] / table_before.sum(axis=1)
+        expected = table_before @ test / table_before.sum(axis=1)
         # In the direction of the change
         excesses = (hits - rows * expected) * np.sign(gaps[clearest])
         change = abs(gaps[clearest]) * rows.sum()
@@ -175,7 +181,7 @@ class BinnedChange:
         baseline's rows in each part and bin. weights: the parts' shares of the rows.
         """
         # The fraction that each value lost; small losses are noise
-        losses = np.maximum(self.shares_before - compute_shares(self.bins, len(self.shares_before)), 0.0)
+        losses = np.maximum(self.shares_before - self.shares_now, 0.0)
         losses[losses < losses.max() / 10] = 0.0
         fractions_lost = ratio_or_zero(losses, self.shares_before)
         expected_losses = weights * (part_table @ fractions_lost) / np.maximum(part_table.sum(axis=1), 1)
@@ -191,14 +197,12 @@ class BinnedChange:
             return False
         table = self._count_by_bin(column.bins_before.astype(np.int64), self.bins_before, len(column.shares_before))
         rows_before = table.sum(axis=1)
-        shares_now = compute_shares(column.bins, len(column.shares_before))
-        if shares_now[rows_before < MIN_PART_ROWS].sum() > MAX_UNKNOWN_SHARE:
+        if column.shares_now[rows_before < MIN_PART_ROWS].sum() > MAX_UNKNOWN_SHARE:
             return False
         # The shares of the feature if only the shares of the column had changed
-        expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
-        shares_now = compute_shares(self.bins, len(self.shares_before))
-        change = np.abs((shares_now - self.shares_before) @ self.tests).max()
-        unexplained = np.abs((shares_now - expected) @ self.tests).max()
+        expected = column.shares_now @ (table / np.maximum(rows_before, 1)[:, None])
+        change = np.abs((self.shares_now - self.shares_before) @ self.tests).max()
+        unexplained = np.abs((self.shares_now - expected) @ self.tests).max()
         return bool(unexplained <= MAX_UNEXPLAINED_CHANGE * change)
 
     def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> Doubles:

@@ -144,13 +144,14 @@ class GroupChoices:
     @property
     def error_of_predictions(self) -> str | None:
         """The reason why there are no post-training metrics, None if there are some."""
-        if self.predicted is None:
+        predicted = self.predicted
+        if predicted is None:
             return None
-        if self.predicted.kind is not self.positives.kind:
+        if predicted.kind is not self.positives.kind:
             return choices.LABEL_TYPES_DIFFER
-        if self.predicted.error:
-            return self.predicted.error
-        if self.predicted.keys:
+        if predicted.error:
+            return predicted.error
+        if predicted.keys:
             return None
         return choices.NO_POSITIVE_PREDICTION
 
@@ -187,15 +188,16 @@ class LabelTable:
         if plan.group_column is not None:
             blocks = np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
         for cell, count in cells.items():
-            observed = cell[LABEL] in chosen.positives.keys
-            prediction = cell[PREDICTION] in predicted
-            rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
+            key_index = keys[cell[FACET]]
+            observed = int(cell[LABEL] in chosen.positives.keys)
+            prediction = int(cell[PREDICTION] in predicted)
+            rows[key_index, observed, prediction, subgroup_indexes.get(cell[GROUP], -1)] += count
             # The key of a missing cell is None
-            missing[keys[cell[FACET]]] += (count * (cell[LABEL] is None), count * (cell[PREDICTION] is None))
+            missing[key_index] += (count * (cell[LABEL] is None), count * (cell[PREDICTION] is None))
             if blocks is not None:
                 # The last block has the rows without the name of a group; each of these is a group of its own
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
-                blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
+                blocks[key_index, block, observed, prediction, int(cell[GROUP] is None)] += count
         return cls(tuple(keys), rows, cells, chosen, plan, missing, blocks)
 
     def count_facet(self, choice: Choice, *, with_unknown: bool = True) -> FacetCounts:
@@ -206,12 +208,15 @@ class LabelTable:
         is_counted = np.array([with_unknown or key is not None for key in self.keys], dtype=bool)
         # In the order of the axis: the rest (`a` in the metrics), then the sensitive group (`d`)
         groups = (~is_sensitive & is_counted, is_sensitive)
-        cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
-        missing = np.stack([self.missing[is_in_group].sum(axis=0) for is_in_group in groups])
+
+        def add_up(counts: Counts, axis: int = 0) -> Counts:
+            return np.stack([counts[is_in_group].sum(axis=0) for is_in_group in groups], axis=axis)
+
         blocks = None
         if self.blocks is not None:
-            blocks = np.stack([self.blocks[is_in_group].sum(axis=0) for is_in_group in groups], axis=1)
-        return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks, missing=missing)
+            blocks = add_up(self.blocks, axis=1)
+        has_groups = self.plan.group is not None
+        return FacetCounts(add_up(self.rows), has_groups=has_groups, blocks=blocks, missing=add_up(self.missing))
 
     def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
         """Yield the segmentation, the name and the rows of each segment. If each value is a segment, only those with the
@@ -308,22 +313,20 @@ def _analyse_group(
         else:
             counts = replace(counts, no_flips=flip_test)
 
-    def measure(rows: LabelTable, counts: FacetCounts) -> tuple[Metrics, Metrics, MetricsOfRows | None]:
-        """The metrics of both parts, and those without the rows whose facet is missing, if there are such rows."""
+    def measure(rows: LabelTable, counts: FacetCounts) -> tuple[FacetCounts, Metrics, Metrics, MetricsOfRows | None]:
+        """The counts, the metrics of both parts, and those without the rows whose facet is missing, if there are such rows."""
         known_rows = None
         if None in rows.keys:
             known_counts = rows.count_facet(choice, with_unknown=False)
             known_rows = MetricsOfRows(known_counts, *_compute_parts(methods, chosen, choice, known_counts))
-        return *_compute_parts(methods, chosen, choice, counts), known_rows
+        return counts, *_compute_parts(methods, chosen, choice, counts), known_rows
 
-    segment_analyses = []
-    for segmentation, name, rows in segments:
-        segment_counts = rows.count_facet(choice)
-        measured = measure(rows, segment_counts)
-        segment_analyses.append(SegmentAnalysis(segment_counts, *measured, segmentation=segmentation, name=name))
+    segment_analyses = tuple(
+        SegmentAnalysis(*measure(rows, rows.count_facet(choice)), segmentation=segmentation, name=name)
+        for segmentation, name, rows in segments
+    )
     facet_name = table.plan.facets[facet].name
-    measured = measure(table, counts)
-    return GroupAnalysis(counts, *measured, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
+    return GroupAnalysis(*measure(table, counts), facet=facet_name, choice=choice, segments=segment_analyses)
 
 
 def needs_flip_test(methods: Methods, chosen: GroupChoices) -> bool:
@@ -362,6 +365,6 @@ def _compute_metric(metric: RegistryEntry[Metric], counts: FacetCounts, error: s
     value = None
     if error is None:
         value = float(metric(counts))
-    if value is not None and math.isnan(value):
-        raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
+        if math.isnan(value):
+            raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
     return BiasMetric(name=metric.name, description=metric.facts["description"], value=value, error=error)

@@ -38,27 +38,29 @@ def drift(metric: MetricComparison) -> Finding | None:
     Source: B5.2, B5.3; G23.
     """
     # The file has no value of this metric, or nothing about this group
-    if metric.baseline is None and metric.obstacle is None:
+    baseline = metric.baseline
+    if baseline is None and metric.obstacle is None:
         reason = UNDEFINED
         if not metric.in_baseline:
             reason = "the baseline does not have this metric of this group"
         return Finding.not_judged(None, reason)
     value = metric.current.value
-    unjudged = _explain_unjudged(metric, metric.baseline)
-    if unjudged is not None or value is None or metric.baseline is None:
+    unjudged = _explain_unjudged(metric, baseline)
+    if unjudged is not None or value is None or baseline is None:
         return unjudged
-    measured = "|value - 1|" if metric.neutral else "|value|"
-    finding = Finding(threshold=metric.baseline, formula=f"{measured} against that of the baseline")
+    neutral = metric.neutral
+    measured = "|value - 1|" if neutral else "|value|"
+    finding = Finding(threshold=baseline, formula=f"{measured} against that of the baseline")
     description = (
         f"Metric value {format_number(value)} doesn't meet the baseline constraint requirement "
-        f"{format_number(metric.baseline)}"
+        f"{format_number(baseline)}"
     )
-    distance = abs(value - metric.neutral)
-    allowed = abs(metric.baseline - metric.neutral)
+    distance = abs(value - neutral)
+    allowed = abs(baseline - neutral)
     if metric.allows_for_chance:
         return _judge_by_chance(metric, finding, description, distance, allowed)
     # A value that a person wrote is a limit that decides alone
-    finding = finding.copy_with(decided_by=LIMITS, limits=(metric.neutral - allowed, metric.neutral + allowed))
+    finding = finding.copy_with(decided_by=LIMITS, limits=(neutral - allowed, neutral + allowed))
     if distance > allowed:
         return finding.mark_violated(description)
     return finding

@@ -228,10 +228,12 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     prediction = None
     if measures.prediction is not None:
         prediction = set_kind(ValuedColumn(columns.named("predicted_label", measures.prediction), values))
-    facets = []
-    for position, facet in enumerate(config.facet or ()):
-        name = columns.named(f"facet[{position}].name_or_index", facet.name_or_index)
-        facets.append(ValuedColumn(name, facet.value_or_threshold or ()))
+    facets = [
+        ValuedColumn(
+            columns.named(f"facet[{position}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
+        )
+        for position, facet in enumerate(config.facet or ())
+    ]
     group = None
     if config.group_variable is not None:
         group = columns.named("group_variable", config.group_variable)

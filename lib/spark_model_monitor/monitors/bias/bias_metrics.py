@@ -163,8 +163,7 @@ def require_both_sides(
 def divide(x: Counts, y: Counts) -> Counts:
     """x / y; 0 for 0/0, and infinite with the sign of x for any other x/0."""
     infinite = np.where(x == 0, 0.0, np.copysign(np.inf, x))
-    result: Counts = np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
-    return result
+    return np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
 
 
 def subtract(x: Counts, y: Counts) -> Counts:

@@ -40,6 +40,7 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     RECALL,
     REJECTION_RATE,
     SPECIFICITY,
+    Counts,
     compute_performance,
 )
 from spark_model_monitor.monitors.bias.metric_comparison import format_segment_label, metric_key
@@ -203,9 +204,9 @@ def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
         a = group.counts.a
         # The group's share of all rows, then the share of positive labels in the group and in the rest
         shares = (
-            _format_share(float(d.rows), float(d.rows + a.rows)),
-            _format_share(float(d.positives), float(d.rows)),
-            _format_share(float(a.positives), float(a.rows)),
+            _format_share(d.rows, d.rows + a.rows),
+            _format_share(d.positives, d.rows),
+            _format_share(a.positives, a.rows),
         )
         rows.append((group.facet, group.choice.shown, format_count(float(d.rows)), *shares))
     return build_table(titles, rows, numbers=titles[2:])
@@ -320,7 +321,7 @@ def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:
         yield "The flip test (FT) is positive where the group is favoured: the service's sign."
 
 
-def _format_share(part: float, total: float) -> str:
+def _format_share(part: Counts, total: Counts) -> str:
     if total:
-        return format_percent(part / total)
+        return format_percent(float(part / total))
     return "–"

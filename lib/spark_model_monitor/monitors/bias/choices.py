@@ -94,10 +94,11 @@ def _kind_bounds(column: ValuedColumn, metadata: ColumnMetadata) -> tuple[ValueK
     )
     shares = (0.0, 0.0)
     # Several configured values are always categories, but a single one may be a threshold
-    if len(column.values) <= 1 and kind is PandasType.FLOATING:
-        shares = (1.0, 1.0)
-    elif len(column.values) <= 1 and are_integers:
-        shares = _share_bounds(metadata)
+    if len(column.values) <= 1:
+        if kind is PandasType.FLOATING:
+            shares = (1.0, 1.0)
+        elif are_integers:
+            shares = _share_bounds(metadata)
     low, high = (ValueKind.CONTINUOUS if share >= MIN_CONTINUOUS_SHARE else ValueKind.CATEGORICAL for share in shares)
     return low, high
 

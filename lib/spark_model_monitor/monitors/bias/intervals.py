@@ -18,9 +18,7 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     PRE_TRAINING,
     Counts,
     FacetCounts,
-    Metric,
 )
-from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.verdicts.design_effect import estimate_score_design_effects
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
@@ -85,7 +83,7 @@ def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -
         counts_with_prior = _add_prior(divided_counts)
         single_counts = replace(counts_with_prior, cells=counts_with_prior.cells[None])
         for name, interval in compute_intervals(counts_with_prior, dict.fromkeys(metric_names, 1.0)).items():
-            value = float(_compute_values(_find_metric(name), single_counts)[0])
+            value = float(_compute_values(name, single_counts)[0])
             if interval is not None and np.isfinite(value):
                 # The lower end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
@@ -142,7 +140,7 @@ def _score_kinds(counts: FacetCounts, rows_by_kind: Counts, names: Sequence[str]
     varied = replace(counts, cells=one_more.reshape(-1, *rows_by_kind.shape))
     # Metrics that are equivalent are computed once
     distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
-    values = np.array([_compute_values(_find_metric(name), varied) for name in distinct_names])
+    values = np.array([_compute_values(name, varied) for name in distinct_names])
     # A metric that no additional row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     scores = values[is_defined, 1:] - values[is_defined, :1]
@@ -223,13 +221,8 @@ def compute_intervals(
     for divided_counts, metric_names in _group_by_design_effect(counts, design_effects):
         for resampled in _resample_counts(divided_counts, resamples):
             for name in metric_names:
-                resampled_values[name].append(_compute_values(_find_metric(name), resampled))
+                resampled_values[name].append(_compute_values(name, resampled))
     return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
-
-
-def _find_metric(name: str) -> RegistryEntry[Metric]:
-    registry = PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING
-    return registry.get(name)
 
 
 def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
@@ -252,8 +245,10 @@ def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCount
         yield replace(counts, cells=cells, flips=flips)
 
 
-def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Counts:
+def _compute_values(name: str, counts: FacetCounts) -> Counts:
     """The values of a metric in all resamples; NaN where it is undefined."""
+    registry = PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING
+    metric = registry.get(name)
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)
     # A metric may be undefined in a resample although it is defined in the data
@@ -261,8 +256,7 @@ def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Count
         defined = defined & holds(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.broadcast_to(metric(counts), size)
-    defined_values: Counts = np.where(defined, values, np.nan)
-    return defined_values
+    return np.where(defined, values, np.nan)
 
 
 def _percentile_interval(values: Doubles) -> Interval | None:

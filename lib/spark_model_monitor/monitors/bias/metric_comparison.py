@@ -383,6 +383,7 @@ class _GroupComparer:
     def compare_rows(self, segment: Segment | None, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
         """Yield the metrics of the group in all rows, or in a segment."""
         facet, configured = self.group.key
+        counts = window_rows.counts
         # Design effects in the baseline and in the window
         neighbours = self.baseline.design_effects.get(facet)
         baseline_rows = None if self.before is None else _index_rows(self.before).get(segment)
@@ -396,32 +397,30 @@ class _GroupComparer:
             )
             baseline_spreads = estimate_spreads(baseline_rows.counts, baseline_effects)
         if self.tolerances.with_intervals:
-            counts = window_rows.counts
+            grouped_counts = counts
             # If no row of the window has the name of a group, the design effects come from the baseline's rows
             if baseline_rows is not None and counts.blocks is not None and not counts.blocks[:-1].any():
-                counts = baseline_rows.counts
-            design_effects = estimate_design_effects(counts, _defined_metrics(window_rows), neighbours)
+                grouped_counts = baseline_rows.counts
+            design_effects = estimate_design_effects(grouped_counts, _defined_metrics(window_rows), neighbours)
         # Intervals of the window's values, and their noise
-        intervals = compute_intervals(window_rows.counts, design_effects)
-        spreads = estimate_spreads(window_rows.counts, design_effects)
+        intervals = compute_intervals(counts, design_effects)
+        spreads = estimate_spreads(counts, design_effects)
         # Obstacles to a comparison: an empty group, or labels and predictions that are missing or all alike
-        rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
+        rows = int(counts.d.rows), int(counts.a.rows)
         choice = self.group.choice
         design_effect = max(design_effects.values(), default=1.0)
         obstacles: dict[str, Obstacle | None] = {}
         reason_empty = find_reason_empty(self.group, self.before, design_effect)
         if reason_empty is not None:
             obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format(FACET_VALUES))
+        groups = min(fewest_groups(counts), min(rows) / max((neighbours or {}).values(), default=1.0))
         if baseline_rows is not None:
+            groups = min(groups, fewest_groups(baseline_rows.counts))
             configured_positives = self.analysis.positives.configured
             for outcome in POSITIVES:
                 obstacles[outcome] = find_outcome_obstacle(
-                    outcome, configured_positives, window_rows.counts, baseline_rows.counts, design_effect
+                    outcome, configured_positives, counts, baseline_rows.counts, design_effect
                 )
-        groups = fewest_groups(window_rows.counts)
-        if baseline_rows is not None:
-            groups = min(groups, fewest_groups(baseline_rows.counts))
-        groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
             # Limits in the file; one that a person edited differs from the baseline's own value and from the copy
@@ -429,24 +428,25 @@ class _GroupComparer:
             copied_values = self.baseline.values(self.baseline.copy, stage, facet, choice, segment)
             requested = self.baseline.requested_metrics(limits, baseline_values, copied_values)
             for metric in getattr(window_rows, stage) or ():
+                name = metric.name
                 noise = MetricNoise(
-                    intervals.get(metric.name),
-                    spreads.get(metric.name),
-                    baseline_spreads.get(metric.name),
-                    design_effects.get(metric.name, 1.0),
+                    intervals.get(name),
+                    spreads.get(name),
+                    baseline_spreads.get(name),
+                    design_effects.get(name, 1.0),
                     groups,
                 )
                 metric_obstacles = [
-                    obstacles[name] for name in obstacles if metric.name not in INDEPENDENT.get(name, ())
+                    obstacles[outcome] for outcome in obstacles if name not in INDEPENDENT.get(outcome, ())
                 ]
                 yield MetricComparison(
                     group,
                     metric,
-                    baseline=limits.get(metric.name),
-                    in_baseline=metric.name in limits,
+                    baseline=limits.get(name),
+                    in_baseline=name in limits,
                     noise=noise,
                     tolerances=self.tolerances,
-                    is_requested=metric.name in requested,
+                    is_requested=name in requested,
                     obstacle=next(filter(None, metric_obstacles), None),
                     window_rows=window_rows,
                 )

@@ -177,32 +177,34 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     chosen = choose_groups(counts, plan)
     columns = [read_values(run.runs, numeric=True) for run in runs]
     # The runs' columns are in the order of facets, label, prediction
-    label, *prediction = columns[len(plan.facets) :]
+    (labels, _), *predictions = columns[len(plan.facets) :]
     cells_of_rows = counts.tables[0]
     # Combine the prediction with the label, so that each pair has its own code
-    answers = [values * len(cells_of_rows) + label[0] for values, _ in prediction]
+    answers = [values * len(cells_of_rows) + labels for values, _ in predictions]
     outcomes = [
-        _flag_rows_with_keys(chosen.positives.keys, label[0], cells_of_rows, LABEL),
-        np.zeros(len(label[0]), np.int64),
+        _flag_rows_with_keys(chosen.positives.keys, labels, cells_of_rows, LABEL),
+        np.zeros(len(labels), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], cells_of_rows, PREDICTION)
-    for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
+        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, predictions[0][0], cells_of_rows, PREDICTION)
+    for facet, (facet_values, sizes), choices, cells in zip(
+        plan.facets, columns, chosen.groups, counts.tables, strict=False
+    ):
         # If a column is constant within runs, neighbours don't show groups
-        examined_columns = [column[0], label[0], *answers]
+        examined_columns = [facet_values, labels, *answers]
         if any(map(is_constant_in_runs, examined_columns)):
             continue
         scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
-        if estimate_neighbour_design_effect(scored_columns, column[1]) == 1:
+        if estimate_neighbour_design_effect(scored_columns, sizes) == 1:
             continue
         # If a facet has several values, the largest effect of all values counts
         table = LabelTable.of(cells, chosen, plan)
         without_subgroup = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which are little evidence
-            is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
+            is_choice = _flag_rows_with_keys(choice.keys, facet_values, cells, FACET)
             row_kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + without_subgroup
-            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), row_kinds, column[1])
+            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), row_kinds, sizes)
             effect_by_metric |= {
                 name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
             }

@@ -92,25 +92,26 @@ def _plan_scan(
     measures: Measures, dataset: Dataset, time: str | None, group: str | None, file_order: FileOrder | None
 ) -> ScanPlan:
     """What the scan computes, with the positions of columns, by which executors know them."""
+    names = dataset.names
     cuts: Sequence[Cut] = ()
     if measures.segments:
         from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
 
-        cuts = parse_cuts(measures.segments, dataset.names, measures.labels)
+        cuts = parse_cuts(measures.segments, names, measures.labels)
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     if measures.pairs:
         from spark_model_monitor.data.profiling.pair_scan import locate_pairs
 
-        pairs = locate_pairs(measures.pairs, dataset.names)
+        pairs = locate_pairs(measures.pairs, names)
     time_position = None
     if time is not None:
-        if time not in dataset.names:
-            names = ", ".join(dataset.names[:20])
-            raise BadConfiguration(f"--time-column: {time!r} is no column; they are {names}")
-        time_position = dataset.names.index(time)
+        if time not in names:
+            listed_names = ", ".join(names[:20])
+            raise BadConfiguration(f"--time-column: {time!r} is no column; they are {listed_names}")
+        time_position = names.index(time)
     group_position = None
     if group is not None:
-        group_position = dataset.names.index(group)
+        group_position = names.index(group)
     rules = None
     if measures.expected:
         rules = measures.expected.table.rules

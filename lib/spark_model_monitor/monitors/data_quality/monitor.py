@@ -80,9 +80,7 @@ def _request_baseline_relations(measures: Measures, baseline: Profile, outputs: 
         relations.extend(
             relation for relation in getattr(state, "counts", ()) if not {*outputs} & {*json.loads(relation)["columns"]}
         )
-    if relations:
-        return replace(measures, pairs=tuple(relations))
-    return measures
+    return replace(measures, pairs=tuple(relations))
 
 
 MAX_FEATURES_WITH_SKETCHES = 300
@@ -143,7 +141,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             check_results = use_words_of_service(check_results, self.baseline.constraints)
         # A request that can't be met gets a result; captures have their own times, so they need no time column
         time_column = None
-        if self.monitor.time_column is not None and self.sample.layout.newest is None:
+        if self.sample.layout.newest is None:
             time_column = self.monitor.time_column
         unmet_requests = list_unmet_requests(
             self.comparison, wants_relations=bool(self.monitor.pairs), time_column=time_column
@@ -157,13 +155,14 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         rule_hints: list[Hint] = []
         if self.monitor.as_service:
             return check_results, rule_hints
-        if self.sample.rules is not None:
-            check_results += self.sample.rules.results
-            rule_hints += self.sample.rules.hints
-        if self.sample.checks is not None:
+        sample = self.sample
+        if sample.rules is not None:
+            check_results += sample.rules.results
+            rule_hints += sample.rules.hints
+        if sample.checks is not None:
             from spark_model_monitor.monitors.user_checks.suite import convert_to_results
 
-            deequ_results, deequ_hints = convert_to_results(self.sample.checks)
+            deequ_results, deequ_hints = convert_to_results(sample.checks)
             check_results += deequ_results
             rule_hints += deequ_hints
         return check_results, rule_hints

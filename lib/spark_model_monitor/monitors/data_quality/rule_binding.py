@@ -122,24 +122,25 @@ class _RuleBinder:
         name = " ".join([metric_type, *(f'"{column}"' for column in columns)])
         if rule.where_text:
             name += f' where "{rule.where_text}"'
+        where = rule.where
         # Metrics of columns' names need no scan
         if metric_type in ("ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
             return RuleMetric(name, metric_type, constant=self._measure_names(metric_type, columns))
         if metric_type in _VALUE_TYPES:
             # The pass over values counts values, and the scan counts rows that have them
             are_present = ("and", *(is_present(("column", column)) for column in columns))
-            condition = self.table.count_rows(are_present, rule.where)
-            return RuleMetric(name, metric_type, condition, value_index=self.table.count_values(columns, rule.where))
+            condition = self.table.count_rows(are_present, where)
+            return RuleMetric(name, metric_type, condition, value_index=self.table.count_values(columns, where))
         # Metrics that are computed from numbers, or from rows
         if metric_type in _NUMBER_TYPES or metric_type in _EXTREMES:
             return RuleMetric(name, metric_type, number_indices=self._sum_up_numbers(rule, metric_type, columns))
         if metric_type == "RowCount":
             # All rows are counted anyway
-            if rule.where is None:
+            if where is None:
                 return RuleMetric(name, metric_type)
-            return RuleMetric(name, metric_type, self.table.count_rows(_ANY_ROW, rule.where))
+            return RuleMetric(name, metric_type, self.table.count_rows(_ANY_ROW, where))
         return RuleMetric(
-            name, metric_type, self.table.count_rows(self._build_row_tree(rule, metric_type, columns[0]), rule.where)
+            name, metric_type, self.table.count_rows(self._build_row_tree(rule, metric_type, columns[0]), where)
         )
 
     def _measure_names(self, metric_type: str, parameters: Sequence[str]) -> float:
@@ -214,36 +215,37 @@ class _RuleBinder:
         numbers = []
         conditions: list[Tree] = []
         for operand in operands:
-            if operand.kind is OperandKind.WHITESPACE:
+            kind = operand.kind
+            if kind is OperandKind.WHITESPACE:
                 conditions.append(("match", column, match_whole(r"\s+")))
-            elif operand.kind is OperandKind.NUMBER:
+            elif kind is OperandKind.NUMBER:
                 numbers.append(evaluate_formula(operand.number, ()))
             # A text is read as the column's type
-            elif operand.kind is OperandKind.TEXT and column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
+            elif kind is OperandKind.TEXT and column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
                 numbers += _parse_number(operand.text)
-            elif operand.kind is OperandKind.MOMENT or (
+            elif kind is OperandKind.MOMENT or (
                 column_type is ColumnType.TIMESTAMP and parse_moment(operand.text) is not None
             ):
                 conditions.append(("==", ("time", column), ("constant", self._measure(operand))))
-            elif operand.kind is not OperandKind.NULL:
+            elif kind is not OperandKind.NULL:
                 texts.append(operand.text)  # EMPTY has an empty text
         return ("or", ("in", column, frozenset(texts), frozenset(numbers)), *conditions)
 
     def _compare(self, value: Tree, condition: Condition) -> Tree:
         """The condition of a comparison; `between` excludes its ends. Source: AWS Glue, "DQDL rule expressions"."""
         constants = [("constant", self._measure(operand)) for operand in condition.operands]
-        if condition.operator == "between":
+        operator = condition.operator
+        if operator == "between":
             return ("and", (">", value, constants[0]), ("<", value, constants[1]))
-        if condition.operator == "not between":
+        if operator == "not between":
             return ("or", ("<=", value, constants[0]), (">=", value, constants[1]))
         # `in` becomes one comparison per element, joined by or
-        if condition.operator.endswith("in"):
+        if operator.endswith("in"):
             is_listed: Tree = ("or", *(("==", value, constant) for constant in constants))
-            if condition.operator == "in":
+            if operator == "in":
                 return is_listed
             return ("not", is_listed)
-        operator = {"=": "=="}.get(condition.operator, condition.operator)
-        return (operator, value, constants[0])
+        return ({"=": "=="}.get(operator, operator), value, constants[0])
 
     def _measure(self, operand: Operand) -> float:
         """An operand as a number: times and durations in microseconds."""

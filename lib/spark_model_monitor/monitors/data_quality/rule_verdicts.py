@@ -184,24 +184,25 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
     """The metric; NaN if it can't be computed. Source: the analyzers of Deequ 2.1.0, whose spreads are of a population."""
     if metric.constant is not None:
         return metric.constant
+    metric_type = metric.type
     if metric.value_index is not None:
         counts = measured.values[metric.value_index]
-        if metric.type == "DistinctValuesCount":  # NULL is a value
+        if metric_type == "DistinctValuesCount":  # NULL is a value
             return float(counts.distinct + (offending > 0))
         if not counts.rows:
             return math.nan
-        if metric.type == "Entropy":
+        if metric_type == "Entropy":
             return counts.entropy
-        if metric.type == "UniqueValueRatio":
+        if metric_type == "UniqueValueRatio":
             return counts.num_singletons / counts.distinct
         return counts.num_singletons / counts.rows
-    if metric.type == "RowCount":
+    if metric_type == "RowCount":
         return float(rows)
     if not metric.number_indices:
         return (rows - offending) / rows
     # Numbers are summed up by their moments
     sums = measured.counts.sums[metric.number_indices[0]]
-    if metric.type == "AggregateMatch":
+    if metric_type == "AggregateMatch":
         second_sums = measured.counts.sums[metric.number_indices[1]]
         numerator = _aggregate(rule.parameters[0], sums)
         denominator = _aggregate(rule.parameters[1], second_sums)
@@ -209,9 +210,9 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
             return math.nan
         return numerator / denominator
     # MinimumLength and MaximumLength have lengths in place of numbers
-    if metric.type.startswith("Minimum"):
+    if metric_type.startswith("Minimum"):
         return sums.smallest
-    if metric.type.startswith("Maximum"):
+    if metric_type.startswith("Maximum"):
         return sums.largest
     values = {
         "Mean": sums.sum_x / sums.rows,
@@ -220,7 +221,7 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         "StandardDeviation": math.sqrt(sums.m2_x / sums.rows),
         "ColumnCorrelation": sums.correlation,
     }
-    return values[metric.type]
+    return values[metric_type]
 
 
 def _aggregate(text: str, sums: PairSums) -> float:

@@ -37,8 +37,16 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     ndcg = output.ndcg
     interval = output.ndcg_interval
     n, m = output.rows
-    finding = Finding(threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
-    finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
+    finding = Finding(
+        threshold=threshold,
+        observed=ndcg,
+        interval=interval,
+        n=n,
+        m=m,
+        formula=GAIN,
+        decided_by=LOWER_LIMIT,
+        limit=threshold,
+    )
     if ndcg < threshold:
         # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
         finding = finding.mark_violated(f"Feature attribution drift {ndcg} exceeds threshold {threshold}")

@@ -184,9 +184,9 @@ def _create_table(
         if result is not None:
             limit = format_number(result.threshold, 3)
             change = format_largest_unseen_change([result])
-        if result is not None and result.is_violated:
-            change = "changed"
-            highlight = Highlight.BAD
+            if result.is_violated:
+                change = "changed"
+                highlight = Highlight.BAD
         cells = (name, format_percent(abs(value) / total), *sizes, limit, change)
         lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
     # The expected value, to which the attributions of a row are added

@@ -366,10 +366,9 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
     cells = convert_to_cells(sample, explained.names, explained.numeric)
     grids = list[tuple[int, Grid]]()
     for feature_index in map(explained.names.index, names):
+        column: Cells = cells[:, feature_index]
         if explained.numeric[feature_index]:
-            column: Cells = cells[:, feature_index].astype(np.float64)
-        else:
-            column = cells[:, feature_index]
+            column = column.astype(np.float64)
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
     # One task for each grid; the sample is sent only once
     grid_tasks = rows.split_tasks(len(grids))
@@ -377,13 +376,11 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
         task = partial(compute_dependence, explained, tuple(grids), broadcast_cells)
         batches = grid_tasks.map_batches(task, SUMS_SCHEMA).batches()
     sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
-    for feature_index, grid in grids:
-        if grid.left_out:
-            log.info(
-                "partial dependence on %r leaves out its %d rarer values", explained.names[feature_index], grid.left_out
-            )
     dependence = []
     for feature_index, grid in grids:
+        name = explained.names[feature_index]
+        if grid.left_out:
+            log.info("partial dependence on %r leaves out its %d rarer values", name, grid.left_out)
         answers = sums_by_feature[feature_index].reshape(len(grid.values), -1).T / len(cells)
-        dependence.append(PartialDependence(explained.names[feature_index], grid, answers, state.outputs))
+        dependence.append(PartialDependence(name, grid, answers, state.outputs))
     return tuple(dependence)

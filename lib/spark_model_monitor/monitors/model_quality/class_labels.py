@@ -50,12 +50,12 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
             raise BadInput(_describe_mismatch(counts.labels, counts.predictions))
         names = _names_by_class(counts.labels | counts.predictions)
         classes = tuple(sorted(names.values(), key=_sort_key))
-        return ClassTable(classes, build_confusion_matrix(counts, classes, plan))
-    # Without predictions, the scan counted scores above and below the threshold
-    predictions: frozenset[str] = frozenset()
-    if plan.with_predictions:
-        predictions = counts.predictions
-    classes = _identify_classes(counts.labels, predictions, plan)
+    else:
+        # Without predictions, the scan counted scores above and below the threshold
+        predictions: frozenset[str] = frozenset()
+        if plan.with_predictions:
+            predictions = counts.predictions
+        classes = _identify_classes(counts.labels, predictions, plan)
     return ClassTable(classes, build_confusion_matrix(counts, classes, plan))
 
 

@@ -212,15 +212,16 @@ class FractionEstimate:
         """An end of Wilson's score interval. Source: Wilson 1927, "Probable inference, the law of succession, and
         statistical inference".
         """
-        if math.isnan(self.value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
+        value = self.value
+        if math.isnan(value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
             return None
         # At the end of the scale, the interval ends there, too
-        if self.value == (1.0 if direction is Side.HIGH else 0.0):
-            return self.value
+        if value == (1.0 if direction is Side.HIGH else 0.0):
+            return value
         z = -normal_quantile(level)
         spread = z * z / self.trials
-        middle = (self.value + spread / 2) / (1 + spread)
-        half_width = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
+        middle = (value + spread / 2) / (1 + spread)
+        half_width = math.sqrt(max(value * (1 - value), 0.0) * spread + spread * spread / 4) / (1 + spread)
         return min(max(middle + direction.value * half_width, 0.0), 1.0)
 
     def limit(self, direction: Side, level: float, growth: float) -> float | None:
@@ -230,23 +231,24 @@ class FractionEstimate:
         Source: Krishnamoorthy and Peng 2011, "Improved closed-form prediction intervals for binomial and Poisson
         distributions", on joint sampling.
         """
-        if math.isnan(self.value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
+        value = self.value
+        if math.isnan(value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
             return None
         z = -normal_quantile(level)
         n = self.trials
         m = self.trials * growth
         spread = z * z * (n + m) / (n * m)
-        baseline_part = n * self.value / (n + m)
+        baseline_part = n * value / (n + m)
         window_weight = m / (n + m)
         square = 1 + spread * window_weight * window_weight
-        linear = 2 * self.value + spread * window_weight * (1 - 2 * baseline_part)
-        constant = self.value**2 - spread * baseline_part * (1 - baseline_part)
+        linear = 2 * value + spread * window_weight * (1 - 2 * baseline_part)
+        constant = value**2 - spread * baseline_part * (1 - baseline_part)
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
         share = min(max((linear + direction.value * root) / (2 * square), 0.0), 1.0)
         # Rounding could move it slightly to the other side of the value
         if direction is Side.LOW:
-            return min(share, self.value)
-        return max(share, self.value)
+            return min(share, value)
+        return max(share, value)
 
 
 class Scale(Enum):
@@ -298,21 +300,22 @@ class JackknifeEstimate:
         return self._compute_end(direction, level, self.standard_error * math.sqrt(1 + 1 / growth))
 
     def _compute_end(self, direction: Side, level: float, error: float) -> float | None:
-        if not (math.isfinite(self.value) and math.isfinite(error)):
+        value = self.value
+        if not (math.isfinite(value) and math.isfinite(error)):
             return None
         if not error:
-            return self.value
+            return value
         # The quantile of Student's t for this level and these degrees of freedom
         distance = direction.value * -student_quantile(self.freedom, level) * error
-        end = self.value + distance
+        end = value + distance
         # A value that is closer to the end of its scale than its error has a linear interval that is cut there
         if self.scale is Scale.LOG:
-            if self.value > error:
-                end = _move_on_log_scale(self.value, distance)
+            if value > error:
+                end = _move_on_log_scale(value, distance)
             end = max(end, 0.0)
         elif self.scale is Scale.COMPLEMENT:
-            if 1 - self.value > error:
-                end = 1 - _move_on_log_scale(1 - self.value, -distance)
+            if 1 - value > error:
+                end = 1 - _move_on_log_scale(1 - value, -distance)
             end = min(end, 1.0)
         # The result may overflow or underflow a double
         return end if math.isfinite(end) else None

@@ -158,22 +158,20 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
         if outcomes.has_residuals:
             residuals = outcomes.residuals
         return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
-    table = class_table(outcomes.confusion, plan)
+    classes, matrix = class_table(outcomes.confusion, plan)
     probabilities = None
     if plan.with_scores:
         probabilities = outcomes.probabilities
     # For the errors of metrics with groups: the counts without each block
     matrices_without_block = []
     for block_counts in outcomes.confusions:
-        block_matrix = build_confusion_matrix(block_counts, table.classes, plan)
+        block_matrix = build_confusion_matrix(block_counts, classes, plan)
         if block_matrix.any():
-            matrices_without_block.append(table.matrix - block_matrix)
+            matrices_without_block.append(matrix - block_matrix)
     if not plan.is_binary:
-        scored = scores_by_class(outcomes.class_scores, table.classes)
-        without_block = tuple(MulticlassEvidence(matrix, table.classes) for matrix in matrices_without_block)
-        return MulticlassEvidence(
-            table.matrix, table.classes, probabilities, outcomes.values, scored, replicates=without_block
-        )
+        scored = scores_by_class(outcomes.class_scores, classes)
+        without_block = tuple(MulticlassEvidence(remaining, classes) for remaining in matrices_without_block)
+        return MulticlassEvidence(matrix, classes, probabilities, outcomes.values, scored, replicates=without_block)
     # Two classes also have scores by block
     scores = None
     scores_without_block: Sequence[ScoreCounts | None] = [None] * len(matrices_without_block)
@@ -182,12 +180,10 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
         scores_by_block = [block_scores for block_scores in outcomes.coarse_scores if len(block_scores.scores)]
         scores_without_block = sum_without_each(scores_by_block, ScoreCounts())
     binary_without_block = tuple(
-        BinaryEvidence(matrix, table.classes, block_scores)
-        for matrix, block_scores in zip(matrices_without_block, scores_without_block, strict=True)
+        BinaryEvidence(remaining, classes, block_scores)
+        for remaining, block_scores in zip(matrices_without_block, scores_without_block, strict=True)
     )
-    return BinaryEvidence(
-        table.matrix, table.classes, scores, probabilities, outcomes.values, as_service, binary_without_block
-    )
+    return BinaryEvidence(matrix, classes, scores, probabilities, outcomes.values, as_service, binary_without_block)
 
 
 def predict_most_frequent_class(evidence: ClassEvidence) -> ClassEvidence:

@@ -27,9 +27,7 @@ MIN_ERRORS = 30  # minimum number of errors on each side, so that means are near
 def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
     """Whether both sides have the distribution of their errors. If a column names groups, there is no check, because the
     similarity of errors within groups is unknown."""
-    if baseline.group_column is not None:
-        return False
-    return _has_enough(baseline.evidence) and _has_enough(window)
+    return baseline.group_column is None and _has_enough(baseline.evidence) and _has_enough(window)
 
 
 def _has_enough(evidence: Evidence | None) -> bool:

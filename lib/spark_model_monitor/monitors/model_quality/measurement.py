@@ -370,11 +370,8 @@ def _confusion_matrix(evidence: ClassEvidence, *, labels_first: bool) -> dict[st
         label_rows = evidence.matrix.sum(axis=1)
         indexes.sort(key=lambda index: not label_rows[index])  # the sort is stable, so each part stays in sort order
     names = [evidence.classes[index] for index in indexes]
-    counts_by_label = {}
-    for index, label in zip(indexes, names, strict=True):
-        counts = evidence.matrix[index, indexes].tolist()
-        counts_by_label[label] = dict(zip(names, counts, strict=True))
-    return counts_by_label
+    counts = evidence.matrix[np.ix_(indexes, indexes)].tolist()
+    return {label: dict(zip(names, row, strict=True)) for label, row in zip(names, counts, strict=True)}
 
 
 def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:

@@ -245,15 +245,16 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     families = {""}  # only one of several equivalent class metrics: recall, without the false negative rate
     challenger_names = {metric.name for metric in applicable_metrics(challenger_evidences[0])}
     for metric in applicable_metrics(champion_evidences[0]):
+        name = metric.name
         family = metric.facts.get("family", "")
-        if family in families or metric.name not in challenger_names:
+        if family in families or name not in challenger_names:
             continue
         if not champion.plan.is_regression:
             families.add(family)
         # These two metrics have variances by formula; all others come from the jackknife
-        if metric.name == "accuracy":
+        if name == "accuracy":
             comparison = _compare_accuracy(champion, challenger, paired=paired)
-        elif metric.name == "auc":
+        elif name == "auc":
             comparison = _compare_areas(champion, challenger, paired=paired)
         else:
             champion_values = np.array([metric(evidence).value for evidence in champion_evidences])
@@ -261,9 +262,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
             values = [champion_values, challenger_values]
             comparison = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
         higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
-        differences[metric.name] = _describe_difference(
-            metric.name, comparison, trial_rows, planned_rows, higher_is_better=higher
-        )
+        differences[name] = _describe_difference(name, comparison, trial_rows, planned_rows, higher_is_better=higher)
     problem = _find_problem(champion, challenger)
     return Comparison(differences, trial_rows, (champion_evidences[0], challenger_evidences[0]), problem)
 

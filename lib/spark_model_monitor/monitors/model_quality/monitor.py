@@ -430,8 +430,8 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
 
     def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NO_CONTEXT) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
-        constraints = suggest(measurement, tolerance)
-        constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
+        segments = tuple(measurement.segments) or None
+        constraints = suggest(measurement, tolerance).model_copy(update={"segments": segments})
         statistics = build_statistics(measurement, as_service=self.as_service)
         if self.as_service:
             statistics = _add_times(statistics, context)

@@ -287,28 +287,34 @@ class _Judge:
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
+        is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
         # With named groups, the estimate's sample size counts groups instead of rows
         has_group_estimate = name in self.baseline.design_effects.rows and name in self.tested_estimates
         finding = Finding(
             threshold=constraint.threshold,
-            observed=measured.value if measured is not None else None,
-            interval=confidence_interval(measured.estimate) if measured is not None else None,
             n=self.tested_estimates[name].n if has_group_estimate else self.baseline.rows,
-            m=measured.estimate.n if measured is not None else None,
+            decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT,
+            limit=constraint.threshold,
         )
-        is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
-        finding = finding.copy_with(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
-        # Limits that a person wrote have no test and decide by value
-        if measured is not None and measured.value is not None and name in self.tested_estimates:
-            window = measured.estimate.reduce_to_groups(self.baseline.groups)
-            test = compare_estimates(self.tested_estimates[name], window, WORSE_SIDE[constraint.comparison_operator])
-            finding = finding.copy_with(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
+        if measured is not None:
+            estimate = measured.estimate
+            interval = confidence_interval(estimate)
+            finding = finding.copy_with(observed=measured.value, interval=interval, m=estimate.n)
+            # Limits that a person wrote have no test and decide by value
+            if measured.value is not None and name in self.tested_estimates:
+                window = estimate.reduce_to_groups(self.baseline.groups)
+                test = compare_estimates(
+                    self.tested_estimates[name], window, WORSE_SIDE[constraint.comparison_operator]
+                )
+                finding = finding.copy_with(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         # Equivalent metrics refer to one of them; a user's own metric has no equivalent
         metrics = METRICS[self.measurement.problem_type]
         equivalent = None
-        if name in metrics and metrics.get(name).facts["family"] != name:
+        if name in metrics:
             equivalent = metrics.get(name).facts["family"]
+        if equivalent == name:
+            equivalent = None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=equivalent)
 
     def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:

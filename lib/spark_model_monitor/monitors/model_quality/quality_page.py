@@ -148,12 +148,12 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
         remark = result.reason or ""
         if result.has_passed and is_beyond_threshold(result):
             verdict = f"{verdict}: within chance"
-    if result is not None and result.threshold is not None:
-        threshold = format_limit(result)
-        # Value and threshold have their own columns
-        if result.observed is not None:
-            value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
-            remark = remark.removeprefix(f"{value_and_threshold}; ")
+        if result.threshold is not None:
+            threshold = format_limit(result)
+            # Value and threshold have their own columns
+            if result.observed is not None:
+                value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
+                remark = remark.removeprefix(f"{value_and_threshold}; ")
     # The number of rows in the estimate, and of all rows if several count as one
     interval = None
     rows = "–"

@@ -87,9 +87,10 @@ def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
 def _create_trial_line(metric: MetricDifference) -> TableLine:
     better = "–"
     # One model is better only if the interval doesn't include 0
-    if metric.interval is not None and not metric.interval[0] <= 0 <= metric.interval[1]:
+    interval = metric.interval
+    if interval is not None and not interval[0] <= 0 <= interval[1]:
         better = "champion"
-        if (metric.interval[0] > 0) == metric.higher_is_better:
+        if (interval[0] > 0) == metric.higher_is_better:
             better = "challenger"
     gain = f"{'+' if (metric.difference or 0) > 0 else ''}{format_number(metric.difference)}"
     numbers = (format_number(metric.champion), format_number(metric.challenger), gain)
@@ -99,7 +100,7 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
             better,
             metric.name,
             *numbers,
-            format_interval(metric.interval),
+            format_interval(interval),
             format_number(metric.p, 2),
             metric.method,
         ),

@@ -232,10 +232,9 @@ def _encode_cells(
     """The cells as numbers, shape (rows, columns): numbers, or the indexes of texts; NaN for missing or unknown cells."""
     columns_of_cells = []
     for name in names:
+        column = columns[name]
         if name in texts:
             # The index in the order of errors; a text that was rare or absent in training counts as missing
-            codes = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
-            columns_of_cells.append(_as_numbers(codes))
-        else:
-            columns_of_cells.append(_as_numbers(columns[name]))
+            column = pc.index_in(pc.cast(column, pa.string()), pa.array(texts[name], pa.string()))
+        columns_of_cells.append(_as_numbers(column))
     return np.column_stack(columns_of_cells)

@@ -318,11 +318,11 @@ class Endpoint:
         # A body that exceeds the service's limit is divided without trying; a single row can't be divided
         if len(body) <= MAX_BYTES or len(rows) == 1:
             answer = self._post_with_retries(body)
-        if answer is None and len(rows) == 1:
-            raise BadInput(
-                f"the model at {self._display_address} takes no request of {len(body):,} bytes, which is one row"
-            )
         if answer is None:
+            if len(rows) == 1:
+                raise BadInput(
+                    f"the model at {self._display_address} takes no request of {len(body):,} bytes, which is one row"
+                )
             half = len(rows) // 2
             return self._request_answers(names, rows[:half]) + self._request_answers(names, rows[half:])
         if self._format.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:

@@ -71,6 +71,10 @@ class Tree:
     values: Doubles
 
 
+_LeafConditions: TypeAlias = dict[int, tuple[float, float, bool]]
+"""By column: the interval of the values that reach a leaf, and whether a missing value does."""
+
+
 @value_class(slots=False)
 class Leaves:
     """Leaves by the conditions on their paths: column, lower and upper limit, and whether a missing cell meets the condition.
@@ -88,12 +92,12 @@ class Leaves:
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Leaves | None:
         """The leaves of all trees; None if there are none or too many."""
-        paths: list[dict[int, tuple[float, float, bool]]] = []
+        paths: list[_LeafConditions] = []
         values: list[Doubles] = []
         longest = 1
         for tree in trees:
             # Depth first without recursion, because a tree may be deeper than Python's stack allows
-            pending: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
+            pending: list[tuple[int, _LeafConditions]] = [(0, {})]
             while pending:
                 node, path = pending.pop()
                 if tree.left[node] < 0:
@@ -302,8 +306,7 @@ def _assign_bins(cells: Doubles, edges: Doubles) -> Indexes:
 
 
 def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> Flags:
-    bits: Flags = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
-    return bits
+    return (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
 
 
 def _weigh_conditions(row_bits: ConditionBits, baseline_bits: ConditionBits, width: int) -> Doubles:

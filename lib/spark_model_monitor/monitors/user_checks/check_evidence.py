@@ -70,37 +70,39 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
     source = choose_source(analyzer)
     if source is Source.PREDICATES:
         return _count_rows(analyzer, profile, matches)
-    if analyzer.name == "Size":
+    name = analyzer.name
+    if name == "Size":
         return RowFraction(profile.item_count, profile.item_count)
     feature = profile.feature(analyzer.columns[0])
     if source is Source.FREQUENCIES:
         return _count_by_value(analyzer, feature, profile.item_count)
-    if analyzer.name == "Completeness":
+    if name == "Completeness":
         # The cells that aren't null, and all cells; NaN isn't null
         rows = feature.data_types.total
         if not rows:
             return None
         return RowFraction(rows - feature.num_missing + _count_nan(feature), rows)
-    if analyzer.name == "ApproxCountDistinct":
+    if name == "ApproxCountDistinct":
         return _find_distinct_registers(feature)
-    if analyzer.name == "DataType":
+    if name == "DataType":
         return _count_deequ_types(feature)
     # The moments of vectors are about their elements, which Deequ's analyzers don't use
     moments = feature.moments
     if moments is None or feature.vectors is not None or not (moments.present + moments.nan):
         return None
-    if analyzer.name == "ApproxQuantile":
+    sketch = feature.kll
+    if name == "ApproxQuantile":
         requested_error = analyzer.relative_error or 0.0
-        assert feature.kll is not None  # a numeric feature has both moments and a sketch
-        if feature.kll.error > requested_error:
+        assert sketch is not None  # a numeric feature has both moments and a sketch
+        if sketch.error > requested_error:
             raise NeedsSecondScan(
-                f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {requested_error}"
+                f"of so many values a sketch is sure to {sketch.error:.4f} only, not to {requested_error}"
             )
-        return SketchedNumbers(feature.kll, moments)
-    if analyzer.name == "KLLSketch":  # only finite values are in the sketch; Deequ's own fails if there are others
-        if feature.kll is None or not moments.count:
+        return SketchedNumbers(sketch, moments)
+    if name == "KLLSketch":  # only finite values are in the sketch; Deequ's own fails if there are others
+        if sketch is None or not moments.count:
             return None
-        return SketchedNumbers(feature.kll, moments)
+        return SketchedNumbers(sketch, moments)
     return _compute_deequ_moments(moments)
 
 

@@ -153,15 +153,16 @@ def _describe_feature(
             inferred_type=inferred_type,
             numerical_statistics=_describe_numbers(feature, metrics, common, with_sketches=with_sketches),
         )
-    if feature.vectors is not None:
+    lists = feature.vectors
+    if lists is not None:
         vectors = VectorStatistics(
             common=common,
             completeness=feature.completeness,
-            num_elements=feature.vectors.elements,
-            num_null_elements=feature.vectors.null_elements,
-            num_nan_elements=feature.vectors.nan_elements,
-            shortest=feature.vectors.shortest,
-            longest=feature.vectors.longest,
+            num_elements=lists.elements,
+            num_null_elements=lists.null_elements,
+            num_nan_elements=lists.nan_elements,
+            shortest=lists.shortest,
+            longest=lists.longest,
         )
         return FeatureStatistics(name=feature.name, inferred_type=inferred_type, vector_statistics=vectors)
     if inferred_type is InferredType.UNKNOWN:
@@ -204,9 +205,11 @@ def _describe_numbers(
 
 
 def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None:
-    if feature.kll is None or feature.moments is None or not feature.kll.count:
+    sketch = feature.kll
+    moments = feature.moments
+    if sketch is None or moments is None or not sketch.count:
         return None
-    sketch_buckets = feature.kll.buckets(feature.moments.minimum, feature.moments.maximum)
+    sketch_buckets = sketch.buckets(moments.minimum, moments.maximum)
     # The service's bounds, which end at the extremes
     buckets = [
         {"lower_bound": bucket.lower_bound, "upper_bound": bucket.upper_bound, "count": bucket.count}
@@ -214,8 +217,8 @@ def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distrib
     ]
     kll: dict[str, Json] = {"buckets": buckets}  # building each section by itself takes three times as long
     if with_sketches:
-        parameters = SketchParameters(c=feature.kll.c, k=float(feature.kll.k))
-        kll["sketch"] = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in feature.kll.levels))
+        parameters = SketchParameters(c=sketch.c, k=float(sketch.k))
+        kll["sketch"] = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in sketch.levels))
     return Distribution(kll=Kll.model_validate(kll))
 
 

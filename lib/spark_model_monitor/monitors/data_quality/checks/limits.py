@@ -206,14 +206,15 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             threshold=threshold,
             reason="the baseline had no value that shows a type, so any will do",
         )
-    types = feature.current_profile.data_types
-    num_others = feature.current_profile.num_others
+    current = feature.current_profile
+    types = current.data_types
+    num_others = current.num_others
     exact = feature.comparison.as_service
     name = expected.value
-    count = _count_values_of_type(feature.current_profile, expected, exact=exact)
+    count = _count_values_of_type(current, expected, exact=exact)
     if expected is InferredType.UNKNOWN:
         count = types.unknown
-        current_kinds = _find_nested_kinds(feature.current_profile)
+        current_kinds = _find_nested_kinds(current)
         if feature.baseline_profile and current_kinds.isdisjoint(_find_nested_kinds(feature.baseline_profile)):
             count = 0
     # Texts that are dates fit in a type of dates
@@ -243,7 +244,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL
         # Columns of dates have their own checks for values that aren't dates
         has_others = num_others > 0 and feature.date_columns is None
-        if is_violated and not has_others and has_whole_numbers(feature.current_profile):
+        if is_violated and not has_others and has_whole_numbers(current):
             # The kind of the numbers decides, without a test
             return (
                 finding.without_test()

@@ -66,8 +66,7 @@ def find_time_type(feature: FeatureProfile) -> str | None:
         return None
     if feature.is_written_as_text:
         return "dates"
-    type_name: str = feature.column_type.value
-    return type_name
+    return feature.column_type.value
 
 
 def count_singletons(counts: Mapping[str, int]) -> int:

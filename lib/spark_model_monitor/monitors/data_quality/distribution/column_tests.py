@@ -175,10 +175,11 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     """
     column = _create_column(request)
     # No part of a baseline without values has any, so their number is tested, too
-    is_tested = request.is_tested or not request.baseline.present
+    baseline = request.baseline
+    is_tested = request.is_tested or not baseline.present
     if column is None or not (is_tested or request.past is not None):
         return column
-    changes = compare_with_reference(request.baseline, request.current)
+    changes = compare_with_reference(baseline, request.current)
     # No test of missing values if neither side has any
     changes = {name: change for name, change in changes.items() if name != "missing" or change.error}
     if column.samples is None:
@@ -189,7 +190,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     # Each test allows for how its statistic varied in the past, and for groups of the window's rows
     m = column.samples.m
     past = request.past_windows
-    is_text = request.baseline.categories is not None
+    is_text = baseline.categories is not None
     windows = request.windows
     size = size or WindowSize(column.samples.effective)
     components = []
@@ -209,10 +210,10 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
     if is_text:
-        unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / m
+        unseen = count_unseen(request.current, baseline, request.earlier_distribution) / m
         shares = past["unseen"][~np.isnan(past["unseen"])]
-        # The values that occur once in the baseline show how many new ones to expect
-        known_rows = request.baseline.count_rare(size.value_design_effect), column.samples.n
+        # The values that occur in one group of the baseline show how many new ones to expect
+        known_rows = baseline.count_rare(size.value_design_effect), column.samples.n
         components.append(judge_unseen(*known_rows, unseen, m, shares, size.value_design_effect))
     column.components = tuple(components)
     if past is NO_PAST:

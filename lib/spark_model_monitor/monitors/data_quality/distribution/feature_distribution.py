@@ -252,8 +252,10 @@ def _read_distribution(feature: FeatureStatistics, rows: int) -> FeatureDistribu
     if not present:
         return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
     numbers = None
+    mean = None
     if feature.numerical_statistics:
         numbers = _read_numbers(feature.numerical_statistics)
+        mean = feature.numerical_statistics.mean
     categorical = None
     if feature.distribution:
         categorical = feature.distribution.categorical
@@ -271,9 +273,6 @@ def _read_distribution(feature: FeatureStatistics, rows: int) -> FeatureDistribu
             f"{missing:,} of its {present:,} values are in no sketch of statistics.json, "
             "as infinities are; give the states/ folder with it, which counts them"
         )
-    mean = None
-    if feature.numerical_statistics:
-        mean = feature.numerical_statistics.mean
     return FeatureDistribution(
         feature.inferred_type,
         rows,
@@ -292,8 +291,7 @@ def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None
         kll = statistics.distribution.kll
     if kll is None or kll.sketch is None:
         return None
-    moments = (statistics.min, statistics.max, statistics.std_dev)
-    return NumericDistribution(kll.sketch.data, 0, 0, *moments)
+    return NumericDistribution(kll.sketch.data, 0, 0, statistics.min, statistics.max, statistics.std_dev)
 
 
 def _find_reason_missing(feature: FeatureStatistics) -> str:

@@ -123,19 +123,20 @@ def estimate_block_variation(
     unfit: dict[str, str] = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         ordered_runs = sorted(row_runs.runs, key=lambda run: run.place)
-        values, sizes = read_values(ordered_runs, numeric=feature.is_numeric)
+        is_numeric = feature.is_numeric
+        values, sizes = read_values(ordered_runs, numeric=is_numeric)
         has_values = sizes > 0
         if np.count_nonzero(has_values) < MIN_WINDOWS:
             continue
         distinct, index_of_row = unique_with_inverse(values)
-        if not feature.is_numeric and len(distinct) > MAX_DOMAIN_SIZE:
+        if not is_numeric and len(distinct) > MAX_DOMAIN_SIZE:
             continue
         # Only blocks with values; each is compared with the others
         frequent = create_distribution(feature).frequent_values
-        if not feature.is_numeric:
+        if not is_numeric:
             frequent = hash_texts(frequent)
-        blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, feature.is_numeric)
-        rows = count_value_rows(ordered_runs, numeric=feature.is_numeric)[has_values]
+        blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, is_numeric)
+        rows = count_value_rows(ordered_runs, numeric=is_numeric)[has_values]
         _add_block_statistics(feature.name, blocks, rows, past, unfit, is_ordered_by_time=is_ordered_by_time)
     return Variation(past, unfit, is_ordered_by_time)
 

@@ -168,17 +168,18 @@ def describe_change(
     violation: CheckResult, current_profile: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ValueChange:
     """The sentence on what a violated check found. current_profile: the feature in the window; None if the window lacks it."""
-    if violation.check in BETWEEN_COLUMNS:
+    check = violation.check
+    if check in BETWEEN_COLUMNS:
         return ValueChange(_describe_relation(violation))
     # Some checks write the sentence themselves
     if violation.change is not None:
         return ValueChange(violation.change)
-    if violation.check == "repeated_rows_check":
+    if check == "repeated_rows_check":
         return ValueChange(_describe_surplus(violation))
     # Checks with a plain sentence
     observed = violation.observed or 0.0
     threshold = violation.threshold or 0.0
-    template = _PLAIN.get(violation.check)
+    template = _PLAIN.get(check)
     if template is not None:
         times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
         return ValueChange(template.format(observed=observed, threshold=threshold, **times))
@@ -187,34 +188,36 @@ def describe_change(
     if current_profile is None or reference is None or current is None or has_no_number:
         return ValueChange(compare_with_limit(violation))
     reference, current = align_distributions(reference, current)
-    if violation.check == COMPLETENESS:
+    if check == COMPLETENESS:
         return _describe_completeness(violation, reference, current, baseline)
-    if violation.check == "data_type_check":
+    if check == "data_type_check":
         return _describe_type(violation, reference, baseline)
-    if violation.check == "categorical_values_check":
+    if check == "categorical_values_check":
         return _describe_domain(violation, reference, current, current_profile, baseline, max_domain_size)
-    if violation.check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
+    if check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
+        is_from_baseline = violation.against in (None, "baseline")
         # States know numbers outside the range only for the whole window, compared with the baseline
-        if violation.check == DRIFT and violation.against in (None, "baseline"):
+        if check == DRIFT and is_from_baseline:
             return describe_moved_value(violation, reference, current, current_profile, max_domain_size)
         change = describe_moved_value(violation, reference, current, None, max_domain_size)
-        if violation.against in (None, "baseline"):
+        if is_from_baseline:
             return change
         return replace(change, text=f"{change.text}, compared with {violation.against}")
     # Checks of the values' form and range
     change_of_kind = None
-    if violation.check in UNUSUAL_CHECKS:
+    if check in UNUSUAL_CHECKS:
         change_of_kind = describe_unusual(reference, current_profile)
-    elif violation.check in NEW_KINDS:
+    elif check in NEW_KINDS:
         change_of_kind = describe_new_kind(violation, reference, current, max_domain_size)
     return change_of_kind or ValueChange(_describe_quantity(violation))
 
 
 def _describe_quantity(violation: CheckResult) -> str:
     """The sentence on a quantity before and now."""
-    if violation.threshold is None or violation.observed is None or violation.formula is None:
+    formula = violation.formula
+    if violation.threshold is None or violation.observed is None or formula is None:
         return compare_with_limit(violation)
-    if violation.formula == MEAN_HOUR:
+    if formula == MEAN_HOUR:
         hours = round(violation.observed - violation.threshold)
         direction = "later"
         if hours < 0:
@@ -222,7 +225,7 @@ def _describe_quantity(violation: CheckResult) -> str:
         return f"is {format_noun_count(abs(hours), 'hour')} {direction} in the day"
     # Shares as percentages
     format_quantity: Callable[[float], str] = format_number
-    if violation.formula.startswith("share"):
+    if formula.startswith("share"):
         format_quantity = format_percent
     text_before = format_quantity(violation.threshold)
     text_now = format_quantity(violation.observed)
@@ -230,16 +233,16 @@ def _describe_quantity(violation: CheckResult) -> str:
     if not violation.threshold:
         clause_before = "none before"
     if violation.check == "date_form_check":
-        expected_form, _, form = violation.formula.removeprefix(OTHER_FORMS).partition(" but as ")
+        expected_form, _, form = formula.removeprefix(OTHER_FORMS).partition(" but as ")
         as_form = ""
         if form:
             as_form = f" as {form}"
         return f"has dates written another way: {text_now}{as_form}, {clause_before}, instead of {expected_form}"
     if violation.check == "date_sentinel_check":
-        return f"has {text_now} of {violation.formula.removeprefix('share of ')}, {clause_before}"
-    if violation.formula.startswith(SHARES_OF_ROWS):
-        return f"has {text_now} {violation.formula.removeprefix('share ')}, {clause_before}"
-    return f"has another {violation.formula} {text_before} → {text_now}"
+        return f"has {text_now} of {formula.removeprefix('share of ')}, {clause_before}"
+    if formula.startswith(SHARES_OF_ROWS):
+        return f"has {text_now} {formula.removeprefix('share ')}, {clause_before}"
+    return f"has another {formula} {text_before} → {text_now}"
 
 
 def _describe_completeness(

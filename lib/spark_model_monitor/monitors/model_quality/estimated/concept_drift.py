@@ -293,18 +293,19 @@ def _compare_headline_metric(
 
 def _choose_headline_metric(now: BinaryEvidence) -> tuple[str, Cells]:
     """The headline metric of labelled scores (accuracy if predictions follow from a threshold, else AUC), and the cells."""
-    assert now.scores is not None
-    rows = now.scores.negatives + now.scores.positives
+    scores = now.scores
+    assert scores is not None
+    rows = scores.negatives + scores.positives
     # Predict as positive as many rows as the model did, those with the highest scores
     rows_above = np.cumsum(rows[::-1])[::-1] - rows
     predicted = np.clip(now.matrix[:, 1].sum() - rows_above, 0, rows).astype(np.int64)
-    true_positives = float((now.scores.positives * np.divide(predicted, rows)).sum())
+    true_positives = float((scores.positives * np.divide(predicted, rows)).sum())
     # Rows whose score equals the threshold may be on either side
     at_threshold = rows[(predicted > 0) & (predicted < rows)].sum()
     metric = "auc"
     if abs(true_positives - now.true_positives) < 1 + at_threshold:
         metric = "accuracy"
-    return metric, Cells(now.scores.scores, np.stack([rows - predicted, predicted]))
+    return metric, Cells(scores.scores, np.stack([rows - predicted, predicted]))
 
 
 def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:

@@ -178,10 +178,10 @@ def compute_expected_evidence(
 ) -> ClassEvidence:
     """The expected evidence of the cells, if scores mean the same as in the reference."""
     # Rows of each cell times the probability of its score
-    expected_positives = []
-    for class_cells, class_counts in zip(cells, reference, strict=True):
-        calibration = Calibration.of(class_counts)
-        expected_positives.append(class_cells.rows * calibration(class_cells.scores))
+    expected_positives = [
+        class_cells.rows * Calibration.of(class_counts)(class_cells.scores)
+        for class_cells, class_counts in zip(cells, reference, strict=True)
+    ]
     return build_evidence(cells, expected_positives)
 
 

@@ -214,18 +214,19 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     hide_values: bool = False
 
     def __post_init__(self) -> None:
-        require_plan(self.plan)
-        if not self.plan.with_scores and not self.plan.is_regression:
+        plan = self.plan
+        require_plan(plan)
+        if not plan.with_scores and not plan.is_regression:
             raise BadConfiguration(
                 "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"
             )
         unknown = sorted(set(self.costs or {}) - {"tp", "fp", "tn", "fn"})
         if unknown:
             raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
-        if self.costs and not self.plan.is_binary:
+        if self.costs and not plan.is_binary:
             raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
         # The user's own metrics are functions of label and prediction
-        if self.plan.values:
+        if plan.values:
             raise BadConfiguration(
                 "metrics of your own need labels; leave --metrics out, or write --set cost_matrix=COSTS"
             )
@@ -355,9 +356,9 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     ) -> EstimateJudgement:
         if baseline is not None:
             baseline = replace(baseline, segments={})  # there are estimates only for all rows
-        if baseline is not None and self.plan.is_regression:
             # Metrics other than errors have no estimate
-            baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - ERROR_METRICS)
+            if self.plan.is_regression:
+                baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - ERROR_METRICS)
         return EstimateJudgement(self, sample, baseline)
 
     def table(self, documents: tuple[EstimatedQuality]) -> RowTable:

@@ -64,7 +64,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     def statistic(included: IncludedBlocks) -> Doubles:
         total = sum_blocks(included, rows)
         # The log loss of the constant prediction is the entropy of the labels
-        share = sum_blocks(included, hits) / sum_blocks(included, rows)
+        share = sum_blocks(included, hits) / total
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN if all rows have one class
         normalized: Doubles = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
         return normalized

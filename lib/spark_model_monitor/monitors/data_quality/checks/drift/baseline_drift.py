@@ -209,9 +209,10 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
     distance that is not computable. If all values are missing on both sides, there is no drift.
     Source: D2; C11.23.
     """
+    distance = compared.distance
     finding = Finding(
         threshold=threshold,
-        observed=compared.distance,
+        observed=distance,
         n=compared.n,
         m=compared.m,
         formula=compared.formula,
@@ -229,16 +230,16 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         reason = f"no data: {describe_empty_samples(baseline_rows, current_rows, 'rows')}"
     elif not (compared.n or compared.m):
         return finding_by_limit.copy_with(reason="all values are missing on both sides")
-    if reason is not None or compared.distance is None:
+    if reason is not None or distance is None:
         return finding.copy_with(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
-    has_drifted = compared.distance > threshold
+    has_drifted = distance > threshold
     message = messages.drift
     if not compared.higher_is_more:
-        has_drifted = compared.distance < threshold
+        has_drifted = distance < threshold
         message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.mark_violated(message(compared.distance, threshold))
+        return finding_by_limit.mark_violated(message(distance, threshold))
     return finding_by_limit
 
 

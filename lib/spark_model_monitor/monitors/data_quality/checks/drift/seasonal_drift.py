@@ -229,11 +229,10 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     # No kind of row may be more frequent in the window than in an hour, or on a day, with all such rows
     counts = _count_kinds(feature)
     level = feature.comparison.monitoring.false_alarm_budget / len(counts)
-    for rows_before, rows_now in counts:
-        p = hypergeometric_tail(min(rows_before, hour_rows), hour_rows, rows_now, current.rows)
-        if p <= level:
-            return False
-    return True
+    return all(
+        hypergeometric_tail(min(rows_before, hour_rows), hour_rows, rows_now, current.rows) > level
+        for rows_before, rows_now in counts
+    )
 
 
 def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:

@@ -104,7 +104,7 @@ def describe_location(contributions: Sequence[SegmentPart]) -> tuple[str, str | 
         mixed = sum(contribution.mix for contribution in cut_parts) / distance
         top_part = max(cut_parts, key=attrgetter("within"))
         share = top_part.within / distance
-        if mixed >= MIN_SHARE_OF_CHANGE and mixed - MIN_SHARE_OF_CHANGE > best_excess:
+        if mixed - MIN_SHARE_OF_CHANGE > best_excess:
             best_part = max(cut_parts, key=attrgetter("mix"))
             best_share = mixed
             best_excess = mixed - MIN_SHARE_OF_CHANGE

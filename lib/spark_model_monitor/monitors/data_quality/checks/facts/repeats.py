@@ -408,28 +408,29 @@ def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfil
         return None
     if current_counts is None or not current_counts.total:
         return None
+    num_rows = current_counts.total
     past_counts, past_rows = _count_past_new_values(feature, baseline_new_value_counts[0], baseline_profile.num_present)
     # Windows before the last eight may have had these values already
     previous_windows = feature.baseline_feature.references.get(PREVIOUS)
     new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, previous_windows)
     num_new = len(new_values)
-    num_rows_at_risk = current_counts.total
+    num_rows_at_risk = num_rows
     if previous_windows is None:
         num_rows_at_risk += _estimate_unseen_rows(current_counts, new_values, baseline_profile)
     # Each distinct value is new or not, so numbers of rows are converted into numbers of distinct values
     rate = float(past_counts.sum() / past_rows.sum())
-    values_per_row = max(len(current_counts.counts) / current_counts.total, rate)
+    values_per_row = max(len(current_counts.counts) / num_rows, rate)
     num_values_in_history = past_rows.sum() * values_per_row
     num_values_at_risk = num_rows_at_risk * values_per_row
     overdispersion = _estimate_overdispersion(past_counts, past_rows)
-    expected = current_counts.total * rate
+    expected = num_rows * rate
     p = exact_tail(num_new, int(num_values_at_risk), int(past_counts.sum()), int(num_values_in_history), overdispersion)
     return FactEvidence(
         "number of new values",
         float(num_new),
         expected,
         baseline_profile.num_present,
-        current_counts.total,
+        num_rows,
         p,
         effect=num_new - expected,
         least_effect=(MIN_RATIO - 1) * expected,

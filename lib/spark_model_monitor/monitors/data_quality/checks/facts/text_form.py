@@ -87,12 +87,11 @@ def text_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     mixed_parts = find_mixed_parts(forms_before)
     forms_before = _group_forms(forms_before, lambda form: unify_mixed_parts(form, mixed_parts))
     forms_now = _group_forms(forms_now, lambda form: unify_mixed_parts(form, mixed_parts))
-    evidences = []
-    for shape in SHAPES:
-        counts_before = _group_forms(forms_before, shape)
-        counts_now = _group_forms(forms_now, shape)
-        quantity = f"share of {texts} in a form that was not there"
-        evidences.append(_compare_forms(counts_before, counts_now, quantity, design_effect))
+    quantity = f"share of {texts} in a form that was not there"
+    evidences = (
+        _compare_forms(_group_forms(forms_before, shape), _group_forms(forms_now, shape), quantity, design_effect)
+        for shape in SHAPES
+    )
     return select_clearest(*evidences)
 
 

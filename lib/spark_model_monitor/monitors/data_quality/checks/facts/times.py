@@ -358,8 +358,7 @@ def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tupl
 def _are_within(stretch: Stretch, begin: float, end: float) -> Flags:
     """Which hours of a stretch have a time from one second to another."""
     first_seconds = stretch.starts * SECONDS_OF_HOUR
-    are_within: Flags = (first_seconds > begin - SECONDS_OF_HOUR) & (first_seconds < end)
-    return are_within
+    return (first_seconds > begin - SECONDS_OF_HOUR) & (first_seconds < end)
 
 
 def _select_hours(stretch: Stretch, begin: float, end: float) -> Stretch:

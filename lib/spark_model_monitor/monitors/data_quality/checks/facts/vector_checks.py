@@ -132,41 +132,17 @@ def vector_components(feature: FeatureComparison, baseline_profile: FeatureProfi
 
 
 def compare_mean_vectors(quantity: str, baseline: VectorMoments, current: VectorMoments) -> FactEvidence | None:
-    """The evidence on the mean vectors; None if a side has too few vectors, or if vectors have another length."""
+    """The evidence on the mean vectors, the clearest of three tests; None if a side has too few vectors, or if vectors have
+    another length.
+    """
     if baseline.width != current.width or min(baseline.count, current.count) < MIN_MEAN_VALUES:
         return None
-    design_effect = _estimate_design_effect(baseline)
-    return _test_means(quantity, baseline, current, baseline.count / design_effect, current.count / design_effect)
-
-
-def _estimate_design_effect(moments: VectorMoments | None) -> float:
-    """How many rows of a baseline count as one: the variance ratio of means of neighbouring rows along the directions, if it is
-    beyond noise; 1 with too few of these means.
-    """
-    if moments is None or not moments.count:
-        return 1.0
-    size = len(moments.together)
-    variance = float(np.diag(moments.together).sum()) / max(moments.count - 1, 1)
-    largest = 1.0
-    for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
-        count = stretch_moments[0]
-        if count < MIN_WINDOWS or not variance:
-            continue
-        # The variance of the stretches' means over that of independent rows has to exceed 1 by two standard errors
-        ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
-        if ratio > 1 + 2 * math.sqrt(2 / (count - 1)):
-            largest = max(largest, ratio)
-    return largest
-
-
-def _test_means(
-    quantity: str, baseline: VectorMoments, current: VectorMoments, n: float, m: float
-) -> FactEvidence | None:
-    """The clearest of three tests. n, m: how many independent rows each side counts for."""
     width = baseline.width
     size = len(baseline.together)
-    n = max(1.0, n)
-    m = max(1.0, m)
+    # How many independent rows each side counts for
+    design_effect = _estimate_design_effect(baseline)
+    n = max(1.0, baseline.count / design_effect)
+    m = max(1.0, current.count / design_effect)
     baseline_mean, baseline_variance = baseline.mean_and_variance()
     current_mean, current_variance = current.mean_and_variance()
     freedom = baseline.count + current.count - 2
@@ -227,6 +203,26 @@ def _test_means(
         )
     )
     return select_clearest(*tests)
+
+
+def _estimate_design_effect(moments: VectorMoments | None) -> float:
+    """How many rows of a baseline count as one: the variance ratio of means of neighbouring rows along the directions, if it is
+    beyond noise; 1 with too few of these means.
+    """
+    if moments is None or not moments.count:
+        return 1.0
+    size = len(moments.together)
+    variance = float(np.diag(moments.together).sum()) / max(moments.count - 1, 1)
+    largest = 1.0
+    for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
+        count = stretch_moments[0]
+        if count < MIN_WINDOWS or not variance:
+            continue
+        # The variance of the stretches' means over that of independent rows has to exceed 1 by two standard errors
+        ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
+        if ratio > 1 + 2 * math.sqrt(2 / (count - 1)):
+            largest = max(largest, ratio)
+    return largest
 
 
 def _test_hotelling(
