@@ -113,8 +113,8 @@ class BinnedColumn:
                 bin_by_text[spelling] = bin_by_text[flag]
         # Each distinct text is looked up once. Other texts have the index -1, which selects the last entry
         indices = pc.index_in(encoded.dictionary, pa.array(bin_by_text, pa.string()))
-        bins_of_texts = np.array([*bin_by_text.values(), 1])[pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)]
-        codes = encoded.indices.fill_null(len(bins_of_texts)).to_numpy(zero_copy_only=False)
+        bins_of_texts = np.array([*bin_by_text.values(), 1])[np.asarray(pc.fill_null(indices, -1))]
+        codes = np.asarray(encoded.indices.fill_null(len(bins_of_texts)))
         return np.asarray(np.append(bins_of_texts, MISSING)[codes], np.int16)
 
 
@@ -281,7 +281,7 @@ def _choose_rows(
             is_chosen = sampler.choose(_assign_bins(accepted, columns), chosen_before)
         else:
             is_chosen = sampler.choose(positions)
-        chosen_rows = accepted.filter(pa.array(is_chosen))
+        chosen_rows = accepted.filter(is_chosen)
         if not chosen_rows.num_rows:
             continue
         bins = _assign_bins(chosen_rows, columns)

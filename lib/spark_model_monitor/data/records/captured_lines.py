@@ -74,7 +74,7 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
     indices = np.flatnonzero(has_several)
     # A first row with a number can't be a header
     for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
-        matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
+        matches = pc.match_substring_regex(payload.take(indices), pattern)
         indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
     flags = np.zeros(len(has_several), dtype=np.bool_)
     flags[indices] = True
@@ -84,7 +84,7 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
 def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
     if flags.all():
         return payloads
-    return [payload.filter(pa.array(flags)) for payload in payloads]
+    return [payload.filter(flags) for payload in payloads]
 
 
 def split_halves(
@@ -99,9 +99,7 @@ def split_halves(
         yield list(halves), records
         return
     split_halves = [pc.split_pattern(half, "\n") for half in halves]
-    counts = [
-        pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
-    ]
+    counts = [np.asarray(pc.fill_null(pc.list_value_length(split_half), 0)) for split_half in split_halves]
     # A half that was not captured has no rows, and is not compared
     rows = np.max(counts, axis=0)
     are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
