@@ -386,7 +386,7 @@ class _ParquetFolder:
         return group_file_times([file.modified_ms for file in self.files])
 
     def is_whole(self, version: int) -> bool:
-        return bool(version == self.versions[-1][0])
+        return version == self.versions[-1][0]
 
     def list_files_of_version(self, version: int) -> TableFiles:
         """The files that were written up to a version."""

@@ -112,8 +112,7 @@ class WindowHistory:
     @property
     def is_alarmed(self) -> Flags:
         """Which rows had an alarm that nobody accepted."""
-        is_alarmed: Flags = self.table["alarmed"].to_numpy()
-        return is_alarmed
+        return np.asarray(self.table["alarmed"])
 
     @property
     def is_normal(self) -> Flags:
