@@ -201,10 +201,10 @@ def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Sc
 
 def _read_sampled_texts(sampler: HashedRowSampler, schema: pa.Schema, batches: Batches) -> Batches:
     for accepted, rows, positions in _iterate_accepted_rows(batches):
-        is_chosen = pa.array(sampler.choose(positions))
+        is_chosen = sampler.choose(positions)
         chosen_rows = accepted.filter(is_chosen)
         cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
-        locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
+        locations = [chosen_rows.column(PARTITION), pa.array(rows[is_chosen])]
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
 

@@ -180,7 +180,7 @@ def decode_one_by_one(
     columns: int,
 ) -> DecodedRows:
     """The rows of some of the lines. paths: of the lines' files. decode_line: gets a line and its `path`."""
-    numbers = pa.array(line_numbers)
-    texts = lines.cast(pa.binary()).take(numbers).to_pylist()
-    decoded = [decode_line(line, path=path) for line, path in zip(texts, paths.take(numbers).to_pylist(), strict=True)]
+    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
+    paths_of_lines = paths.take(line_numbers).to_pylist()
+    decoded = [decode_line(line, path=path) for line, path in zip(texts, paths_of_lines, strict=True)]
     return DecodedRows.from_records(decoded, line_numbers, columns)

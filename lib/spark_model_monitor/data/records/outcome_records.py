@@ -384,8 +384,7 @@ def fill_predictions(rows: OutcomeRows, threshold: float) -> pa.StringArray:
     if rows.scores is None:
         return rows.predictions
     # A row without a probability gets no prediction
-    is_missing = pa.array(np.isnan(rows.scores))
-    by_threshold = pc.if_else(is_missing, None, pc.if_else(rows.scores > threshold, "1", "0"))
+    by_threshold = pc.if_else(np.isnan(rows.scores), None, pc.if_else(rows.scores > threshold, "1", "0"))
     if rows.predictions is None:
         return by_threshold
     return pc.coalesce(rows.predictions, by_threshold)

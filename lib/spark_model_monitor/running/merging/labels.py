@@ -421,8 +421,9 @@ class GroundTruth:
         # Only lines without the usual form are parsed one by one
         are_plain, event_ids, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
-        plain = pa.array(are_plain)
-        return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), event_ids.filter(plain), truths.filter(plain))
+        return parsed_rows.merge_plain_rows(
+            np.flatnonzero(are_plain), event_ids.filter(are_plain), truths.filter(are_plain)
+        )
 
     def _find_array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last_rank: int
