@@ -283,11 +283,11 @@ class TextGatherer:
         texts, are_long, occurrences, sampled = _sample_texts(examined, counts)
         self._shapes += TextShapes.of(texts, are_long, occurrences)
         are_sampled = (sampled > 0) & ~are_long
-        texts = texts.filter(are_sampled)
+        texts = texts.filter(pa.array(are_sampled))
         # One search for a blank in all bytes is cheaper than a search in each text
         if (view_text_bytes(texts) == ord(" ")).any():
             have_blanks = np.asarray(pc.match_substring(texts, " "))
-            texts = texts.filter(have_blanks)
+            texts = texts.filter(pa.array(have_blanks))
             self._words = self._words.add_values(*_count_words(texts, sampled[are_sampled][have_blanks]))
 
     def _examine_first_texts(self, present: pa.Array) -> Hashes | None:
@@ -387,7 +387,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     # A text of one word is left out, because its word would be counted exactly as the text is
     has_several = lengths > 1
     if not has_several.all():
-        words = words.filter(has_several)
+        words = words.filter(pa.array(has_several))
         counts = counts[has_several]
         lengths = lengths[has_several]
     encoded = words.flatten().dictionary_encode()

@@ -214,7 +214,7 @@ def _read_rows(
     # A record is counted at its first row, which has the number of cells; a refused record has only one row
     is_first_row = (reasons > 0) | (np.asarray(rows.column(CELLS)) > 0)
     if decode is None:
-        lines = lines.filter(is_first_row)
+        lines = lines.filter(pa.array(is_first_row))
         rows = rows.drop_columns([row_plan.metadata.line])
     if row_plan.metadata.read is not None:
         requests.update(*row_plan.metadata.read(lines, reasons[is_first_row]))
@@ -224,7 +224,7 @@ def _read_rows(
     if len(record_times) != rows.num_rows:  # then some lines have several rows
         record_times = record_times.take(np.cumsum(is_first_row) - 1)
     if row_plan.newest is not None:
-        times.append(row_plan.newest(record_times.filter(reasons == 0)))
+        times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
     return rows.append_column(TIME, record_times)
 
 
@@ -252,7 +252,7 @@ def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.
         reasons = np.asarray(piece.column(REASON))
         refused = np.bincount(reasons, minlength=row_plan.reasons + 1)[1:].tolist()
         if any(refused):
-            accepted = piece.filter(reasons == 0)
+            accepted = piece.filter(pa.array(reasons == 0))
     predicates = (accepted.column(f"{PREDICATE}{index}") for index in range(row_plan.predicates))
     matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
     widths = count_widths(piece.column(CELLS)) if row_plan.counts_cells else ()

@@ -202,7 +202,7 @@ def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Sc
 def _read_sampled_texts(sampler: HashedRowSampler, schema: pa.Schema, batches: Batches) -> Batches:
     for accepted, rows, positions in _iterate_accepted_rows(batches):
         is_chosen = sampler.choose(positions)
-        chosen_rows = accepted.filter(is_chosen)
+        chosen_rows = accepted.filter(pa.array(is_chosen))
         cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
         locations = [chosen_rows.column(PARTITION), pa.array(rows[is_chosen])]
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
@@ -281,7 +281,7 @@ def _choose_rows(
             is_chosen = sampler.choose(_assign_bins(accepted, columns), chosen_before)
         else:
             is_chosen = sampler.choose(positions)
-        chosen_rows = accepted.filter(is_chosen)
+        chosen_rows = accepted.filter(pa.array(is_chosen))
         if not chosen_rows.num_rows:
             continue
         bins = _assign_bins(chosen_rows, columns)

@@ -68,7 +68,7 @@ def read_request_metadata(lines: pa.Array, reasons: Reasons) -> Columns:
     window, are left out; a value that is not a number is null.
     """
     # Refused records count as requests, except lines that aren't captures or lie outside the window
-    is_request = ~np.isin(reasons, UNKNOWN_REQUESTS)
+    is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     request_lines = lines.filter(is_request).cast(pa.binary())
     request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
     members = get_column(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)

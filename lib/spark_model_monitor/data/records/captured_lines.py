@@ -84,7 +84,7 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
 def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
     if flags.all():
         return payloads
-    return [payload.filter(flags) for payload in payloads]
+    return [payload.filter(pa.array(flags)) for payload in payloads]
 
 
 def split_halves(

@@ -79,7 +79,7 @@ def parse_rows(
     else:
         is_plain = np.ones(len(lines), dtype=np.bool_)
         is_plain[irregular_rows] = False
-        plain_cells, plain_widths = _parse_by_arrow(lines.filter(is_plain), columns, separator)
+        plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns, separator)
         irregular_cells, irregular_widths = _parse_one_by_one(lines.take(irregular_rows), columns, escape, separator)
         # Put both back in the order of the rows: `order` has each row's index in the plain rows followed by the irregular ones
         order = np.argsort(np.concatenate([np.flatnonzero(is_plain), irregular_rows]))

@@ -153,7 +153,7 @@ def reject_records(batch: pa.RecordBatch, bad: Flags, reason: Refusal, schema: p
     if has_cells:
         changed_columns[CELLS] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
     columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
-    return pa.RecordBatch.from_arrays(columns, schema=schema).filter(~refused | is_first)
+    return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
 
 
 class Decoder(Protocol):

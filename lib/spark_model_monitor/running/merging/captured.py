@@ -135,7 +135,7 @@ class Captures:
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
             columns = [pa.array(reasons), self.locations.uris.take(ranks), lines]
-            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED_SCHEMA).filter(reasons > 0)
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED_SCHEMA).filter(pa.array(reasons > 0))
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
@@ -197,7 +197,7 @@ class RequestDecoder:
         if is_plain.all():
             return records
         # The other lines are parsed by Python; then all rows are put back in the order of the lines
-        parsed_records = self._parse_lines(lines.filter(~is_plain))
+        parsed_records = self._parse_lines(lines.filter(pa.array(~is_plain)))
         rows = concat_rows([select_rows(records, is_plain), parsed_records])
         # The line of each row: plain lines come first. Sorting these numbers gives the row of each line
         line_numbers = np.argsort(~is_plain, kind="stable")

@@ -350,7 +350,7 @@ class FileLocations:
         """The lines of listed files, and the rank of each; files added after the listing are skipped."""
         indices, is_listed = find_file_indices(self.keys, lines)
         if not is_listed.all():
-            lines = lines.filter(is_listed)
+            lines = lines.filter(pa.array(is_listed))
             indices = indices[is_listed]
         return lines, pa.array(self.ranks[indices], pa.int32())
 

@@ -145,7 +145,7 @@ class JoinBucket:
         # For the counts at the end: which labels have a capture, and which ids have no label
         self._matched[numbers[has_label]] = True
         self._captured[numbers[numbers >= 0]] = True
-        self._without_label.append(ids.filter(numbers < 0))
+        self._without_label.append(ids.filter(pa.array(numbers < 0)))
         self._remembered_captures.mark_seen(captures)
 
         # A capture has a label, gets the absent label, or waits for a label
@@ -177,7 +177,7 @@ class JoinBucket:
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
         merged_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
         # Lines are sorted by time and event, so that reruns write the same bytes
-        sort_columns = captures.select(["time", "event"]).filter(flags)
+        sort_columns = captures.select(["time", "event"]).filter(pa.array(flags))
         yield from pa.table([part, *sort_columns.columns, merged_texts], LINE_SCHEMA).to_batches()
 
     def _format_remembered(
@@ -185,7 +185,7 @@ class JoinBucket:
     ) -> Batches:
         """Lines with what later merges need to know about captures (`pending_hours.ID_SCHEMA`), in sort order."""
         absent_text = pa.scalar("true" if are_absent else None, pa.string())
-        ids, scores = (get_column(captures, name).filter(flags) for name in (KEY, "score"))
+        ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
             ',"label":': self._labels.take_hashes(labels[flags]).cast(pa.string()),
             ',"absent":': pa.repeat(absent_text, len(ids)),
@@ -249,7 +249,7 @@ class JoinBucket:
         branches = _get_numbers(remembered.rows, "branch")
         capture_counts = _get_numbers(remembered.rows, "captures")
         self.counts.add("remembered", capture_counts, branches, _get_numbers(remembered.rows, "hour"))
-        rows = remembered.rows.filter(remembered.seen)
+        rows = remembered.rows.filter(pa.array(remembered.seen))
         hours = _get_numbers(rows, "hour")
         numbers_of_hour = (_get_numbers(rows, "branch"), hours)
 
@@ -451,7 +451,7 @@ def _compose_keys(rows: pa.Table) -> pa.Array:
 def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
     if flags.all():
         return rows
-    return rows.filter(flags)
+    return rows.filter(pa.array(flags))
 
 
 def _get_numbers(rows: pa.Table, name: str, default: int = 0) -> Integers:

@@ -183,7 +183,7 @@ def _select_candidates(strata: Mapping[float | None, int], to_label: LabellingRe
         sorted_strata = rows.column("stratum").to_numpy()
         # Sorted by stratum, the first position of a stratum is where its number would be inserted
         index_in_stratum = np.arange(len(sorted_strata)) - np.searchsorted(sorted_strata, sorted_strata)
-        yield from rows.filter(index_in_stratum < to_label.count).combine_chunks().to_batches()
+        yield from rows.filter(pa.array(index_in_stratum < to_label.count)).combine_chunks().to_batches()
 
 
 def _number_strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:

@@ -401,8 +401,8 @@ class GroundTruth:
             # Files with an array are the input of another task
             if len(self.array_files) and not self.whole_files:
                 is_by_line = ~np.isin(ranks.to_numpy(), list(self.array_files))
-                listed_lines = listed_lines.filter(is_by_line)
-                ranks = ranks.filter(is_by_line)
+                listed_lines = listed_lines.filter(pa.array(is_by_line))
+                ranks = ranks.filter(pa.array(is_by_line))
             if listed_lines.num_rows:
                 yield listed_lines.column(LINE), ranks.to_numpy(), listed_lines.column(BLOCK_START).to_numpy()
 
@@ -421,9 +421,8 @@ class GroundTruth:
         # Only lines without the usual form are parsed one by one
         are_plain, event_ids, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
-        return parsed_rows.merge_plain_rows(
-            np.flatnonzero(are_plain), event_ids.filter(are_plain), truths.filter(are_plain)
-        )
+        plain = pa.array(are_plain)
+        return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), event_ids.filter(plain), truths.filter(plain))
 
     def _find_array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last_rank: int
@@ -431,7 +430,7 @@ class GroundTruth:
         """The ranks of files whose first line begins with an array. last_rank: the rank of the file before these lines."""
         is_first = (ranks != np.concatenate([[last_rank], ranks[:-1]])) & (blocks == 0)
         first_ranks = ranks[is_first].tolist()
-        first_lines = lines.filter(is_first).cast(pa.binary()).to_pylist()
+        first_lines = lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist()
         array_ranks = [rank for rank, line in zip(first_ranks, first_lines, strict=True) if ARRAY_BEGINNING.match(line)]
         return np.array(array_ranks, np.int32)
 

@@ -113,7 +113,7 @@ def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa
     rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
     if selected is None or selected.all():
         return rows
-    return rows.filter(selected)
+    return rows.filter(pa.array(selected))
 
 
 def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
@@ -123,7 +123,7 @@ def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     is_escaped = has_letters(texts, ESCAPED_CHARACTERS)
     if not is_escaped.any():
         return quoted_texts
-    escaped_texts = [json.dumps(text, ensure_ascii=False) for text in texts.filter(is_escaped).to_pylist()]
+    escaped_texts = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(is_escaped)).to_pylist()]
     return pc.replace_with_mask(quoted_texts, pa.array(is_escaped), pa.array(escaped_texts, pa.string()))
 
 
