@@ -64,7 +64,7 @@ def format_texts(cells: pa.Array) -> pa.StringArray:
     if types.is_floating(cells.type):
         # Each distinct double is formatted once
         encoded = cells.dictionary_encode()
-        texts = pa.array(map(_format_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
+        texts = pa.array(map(_format_float, np.asarray(encoded.dictionary)), pa.string())
         return texts.take(encoded.indices)
     if types.is_timestamp(cells.type):
         # Spark writes times with microseconds, without zeros at the end
@@ -87,7 +87,7 @@ def convert_decimals(cells: pa.Array) -> pa.Array:
 def convert_to_doubles(cells: pa.Array) -> Doubles:
     """Numbers as doubles; a missing number is NaN. Integers above 2^53 are rounded to the nearest double."""
     doubles = cells.cast(pa.float64(), safe=False)
-    return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
+    return np.asarray(doubles.fill_null(np.nan) if doubles.null_count else doubles)
 
 
 def parse_doubles(cells: pa.Array) -> pa.Array:

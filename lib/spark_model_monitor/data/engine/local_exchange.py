@@ -118,7 +118,7 @@ def _split_by_partition(batches: Batches, by: str, count: int) -> Iterator[tuple
         # If there are many short runs, rows are sorted by new partition first, which gives one run for each
         if len(bounds) > count + 1 + len(numbers) // MIN_RUN_ROWS:
             order = np.argsort(numbers, kind="stable")
-            rows = rows.take(pa.array(order))
+            rows = rows.take(order)
             numbers = numbers[order]
             bounds = _find_run_bounds(numbers)
         for start, end in pairwise(bounds):

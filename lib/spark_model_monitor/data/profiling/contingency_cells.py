@@ -86,7 +86,7 @@ def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bo
 def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
     present = ~are_missing(values)
     wide_values = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
-    numbers = pc.fill_null(wide_values, 0).to_numpy(zero_copy_only=False)
+    numbers = np.asarray(pc.fill_null(wide_values, 0))
     return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
 
 
@@ -106,7 +106,7 @@ def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
     # The last entry is for missing cells
     kinds = np.array([*(int(kind) for kind, _ in kinds_and_numbers), int(CellKind.MISSING)], np.int64)
     numbers = np.array([*(np.nan if number is None else number for _, number in kinds_and_numbers), np.nan], np.float64)
-    codes = pc.fill_null(encoded.indices, len(kinds_and_numbers)).to_numpy(zero_copy_only=False)
+    codes = np.asarray(pc.fill_null(encoded.indices, len(kinds_and_numbers)))
     has_number = ~np.isnan(numbers[codes])
     return TypedCells(
         kinds[codes], np.nan_to_num(numbers[codes], posinf=np.inf, neginf=-np.inf), has_number, texts, None

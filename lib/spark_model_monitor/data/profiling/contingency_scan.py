@@ -177,7 +177,7 @@ class CountTask:
         columns[WIDTH_COLUMN] = pa.repeat(0, batch.num_rows)
         if CELLS in batch.schema.names:
             columns[WIDTH_COLUMN] = batch.column(CELLS)
-        columns[ROWS_COLUMN] = pa.array(np.ones(batch.num_rows, np.int64))
+        columns[ROWS_COLUMN] = pa.repeat(1, batch.num_rows)
         return pa.table(columns)
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:

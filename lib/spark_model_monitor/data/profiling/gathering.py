@@ -150,8 +150,8 @@ class NumberGatherer:
         """Add the next rows of the partition without their hashes. Returns the numbers to hash; none if Spark has hashed them."""
         # The moments count both missing cells, which are nulls, and absent numbers, which are NaN
         cells = block.cells(self.column)
-        numbers = drop_nulls(cells).to_numpy(zero_copy_only=False)
-        doubles = numbers.astype(np.float64, copy=False)
+        numbers = np.asarray(drop_nulls(cells))
+        doubles = np.asarray(numbers, np.float64)
         finite = self._moments.update(doubles, missing=cells.null_count)
         self._ends = self._ends.add_values(finite)
         self._sketch.update(finite)
@@ -286,7 +286,7 @@ class TextGatherer:
         texts = texts.filter(pa.array(are_sampled))
         # One search for a blank in all bytes is cheaper than a search in each text
         if (view_text_bytes(texts) == ord(" ")).any():
-            have_blanks = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
+            have_blanks = np.asarray(pc.match_substring(texts, " "))
             texts = texts.filter(pa.array(have_blanks))
             self._words = self._words.add_values(*_count_words(texts, sampled[are_sampled][have_blanks]))
 
@@ -360,7 +360,7 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     if occurrences.sum() > MAX_EXAMINED_TEXTS:
         occurrences = (occurrences + buckets % 4) // 4
     indices = np.flatnonzero(occurrences)
-    texts = examined.dictionary.take(pa.array(indices))
+    texts = examined.dictionary.take(indices)
     sampled = occurrences = occurrences[indices]
     if occurrences.sum() > MAX_EXAMINED_TEXTS // 2:
         sampled = (occurrences + buckets[indices] // 4) // 4

@@ -128,7 +128,7 @@ def _build_segments(
 def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """The columns that cut the rows: from a table's block, or from the records' features, which are named by position."""
     if not outcomes.features:
-        return block.select(names).take(pa.array(outcomes.sources))
+        return block.select(names).take(outcomes.sources)
     return pa.RecordBatch.from_arrays(
         [outcomes.features[int(name.removeprefix(VALUE))] for name in names], names=[*names]
     )

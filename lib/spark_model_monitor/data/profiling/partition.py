@@ -78,14 +78,15 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
     decode: makes rows from the batches; None if the batches have rows already.
     """
     # Lines of captures are decoded; batches of rows are only passed on
+    row_plan = plan.rows
     requests = RequestsBuilder()
     times = list[int]()
     if decode is not None:
         groups = group_by_size(batches, MIN_DECODED_BYTES, attrgetter("nbytes"))
         batches = map(pa.concat_batches, groups)
-    batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
+    batches = (_read_rows(batch, row_plan, decode, requests, times) for batch in batches)
     numbers, gatherers = build_gatherers(plan)
-    rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
+    rows = RowCounts.zero(reasons=row_plan.reasons, predicates=row_plan.predicates)
     row_times = RowTimes(plan)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
@@ -96,24 +97,24 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
         # Refused rows are counted by reason; only accepted rows have states
         accepted_pieces = []
         for piece in pieces:
-            accepted_rows, counted = _select_accepted_rows(piece, plan.rows)
+            accepted_rows, counted = _select_accepted_rows(piece, row_plan)
             rows += counted
             if accepted_rows.num_rows:
                 accepted_pieces.append(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
-            if plan.rows.newest and not plan.rows.read_times and plan.time_column is not None:
-                times.append(_find_newest(block, plan.time_column, plan.rows.newest, row_times))
+            if row_plan.newest and not row_plan.read_times and plan.time_column is not None:
+                times.append(_find_newest(block, plan.time_column, row_plan.newest, row_times))
             numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
     # The states of the rows come first, then the states of each column
-    if plan.rows.counted:
+    if row_plan.counted:
         rows = replace(rows, newest=max(times, default=0))
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
-    if plan.rows.metadata is not None:
+    if row_plan.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
     column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
     for position, state in chain(numbers.states(), column_states):
@@ -209,9 +210,9 @@ def _read_rows(
     if row_plan.metadata is None:
         return rows
     lines = batch.column(row_plan.metadata.line)
-    reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
+    reasons = np.asarray(rows.column(REASON))
     # A record is counted at its first row, which has the number of cells; a refused record has only one row
-    is_first_row = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
+    is_first_row = (reasons > 0) | (np.asarray(rows.column(CELLS)) > 0)
     if decode is None:
         lines = lines.filter(pa.array(is_first_row))
         rows = rows.drop_columns([row_plan.metadata.line])
@@ -221,7 +222,7 @@ def _read_rows(
         return rows
     record_times = row_plan.read_times(batch.column(row_plan.metadata.line))
     if len(record_times) != rows.num_rows:  # then some lines have several rows
-        record_times = record_times.take(pa.array(np.cumsum(is_first_row) - 1))
+        record_times = record_times.take(np.cumsum(is_first_row) - 1)
     if row_plan.newest is not None:
         times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
     return rows.append_column(TIME, record_times)
@@ -248,7 +249,7 @@ def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.
     accepted = piece
     refused = [0] * row_plan.reasons
     if REASON in piece.schema.names:
-        reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
+        reasons = np.asarray(piece.column(REASON))
         refused = np.bincount(reasons, minlength=row_plan.reasons + 1)[1:].tolist()
         if any(refused):
             accepted = piece.filter(pa.array(reasons == 0))

@@ -113,8 +113,8 @@ class BinnedColumn:
                 bin_by_text[spelling] = bin_by_text[flag]
         # Each distinct text is looked up once. Other texts have the index -1, which selects the last entry
         indices = pc.index_in(encoded.dictionary, pa.array(bin_by_text, pa.string()))
-        bins_of_texts = np.array([*bin_by_text.values(), 1])[pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)]
-        codes = encoded.indices.fill_null(len(bins_of_texts)).to_numpy(zero_copy_only=False)
+        bins_of_texts = np.array([*bin_by_text.values(), 1])[np.asarray(pc.fill_null(indices, -1))]
+        codes = np.asarray(encoded.indices.fill_null(len(bins_of_texts)))
         return np.asarray(np.append(bins_of_texts, MISSING)[codes], np.int16)
 
 
@@ -201,10 +201,10 @@ def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Sc
 
 def _read_sampled_texts(sampler: HashedRowSampler, schema: pa.Schema, batches: Batches) -> Batches:
     for accepted, rows, positions in _iterate_accepted_rows(batches):
-        is_chosen = pa.array(sampler.choose(positions))
-        chosen_rows = accepted.filter(is_chosen)
+        is_chosen = sampler.choose(positions)
+        chosen_rows = accepted.filter(pa.array(is_chosen))
         cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
-        locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
+        locations = [chosen_rows.column(PARTITION), pa.array(rows[is_chosen])]
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
 

@@ -137,13 +137,14 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE_PLAN, counted: frozens
 
     # The states of the features, without their runs of rows, which aren't part of a profile
     columns = [column for plan in plans for column in plan.columns]
-    runs = [_pop_runs(sums.get(column.position, [])) for column in columns]
+    states_by_column = [sums.get(column.position, []) for column in columns]
+    runs = [*map(_pop_runs, states_by_column)]
     if requested.cuts:
-        for column in columns:
-            runs += _pop_segment_runs(sums.get(column.position, []))
+        for column_states in states_by_column:
+            runs += _pop_segment_runs(column_states)
     profiles = []
-    for name, column in zip(source.names, columns, strict=True):
-        profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
+    for name, column, column_states in zip(source.names, columns, states_by_column, strict=True):
+        profiles.append(FeatureProfile.of(name, column.column_type, column_states))
 
     log.info(f"scanned {rows.kept:,} rows x {features} columns, {time.monotonic() - start_time:.1f} s")
     matches = dict(zip(source.predicates, rows.matches, strict=True))

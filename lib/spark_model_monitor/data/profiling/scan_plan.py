@@ -288,7 +288,7 @@ class Texts:
         if has_text_hashes:
             return numbers, self.hashes[indices]
         distinct, inverse = np.unique(indices, return_inverse=True)
-        return numbers, hash_keys(self.dictionary.take(pa.array(distinct)))[inverse]
+        return numbers, hash_keys(self.dictionary.take(distinct))[inverse]
 
 
 class Block:
@@ -407,7 +407,7 @@ class _TextList:
         self._rows = sum(rows)
         # All columns are transposed together, over all pieces, so that the cells of a column are neighbours
         row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
-        self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
+        self._column_after_column = pa.concat_arrays(values).take(row_after_row.T.ravel())
 
     def column(self, slot: int) -> pa.StringArray:
         return self._column_after_column.slice(slot * self._rows, self._rows)

@@ -173,8 +173,7 @@ class Segments:
             cells = pa.array(numbers, mask=np.isnan(numbers))
         encoded = cells.cast(pa.string()).dictionary_encode()
         labels = [f"{cut_column.name}={text}" for text in decode_texts(encoded.dictionary)]
-        codes = encoded.indices.fill_null(len(labels)).to_numpy(zero_copy_only=False)
-        return [*labels, missing], codes.astype(np.int64)
+        return [*labels, missing], np.asarray(encoded.indices.fill_null(len(labels)), np.int64)
 
 
 def _number_baseline_labels(cut: Cut) -> dict[str, int]:
@@ -233,7 +232,7 @@ class SegmentsGatherer:
             texts = block.texts_by_position[self._column.position]
             numbers = texts.cell_numbers
         elif self._column.column_type not in (ColumnType.VECTOR, ColumnType.NESTED):
-            numbers = drop_nulls(cells).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+            numbers = np.asarray(drop_nulls(cells), np.float64)
         # The numbers are sorted once for all cuts
         if numbers is not None:
             numbers = numbers + 0.0  # turns -0 into 0

@@ -134,10 +134,10 @@ def _hash_columns(columns: Sequence[pa.Array]) -> tuple[Hashes, Hashes]:
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
         # A number identifies itself; its hash only decides in which part it is
-        numbers = np.asarray(cells.to_numpy(zero_copy_only=False)) + 0.0  # turns -0 into 0
+        numbers = np.asarray(cells) + 0.0  # turns -0 into 0
         return xxhash64(numbers), numbers.view(np.uint64)
     if pa.types.is_integer(cells.type):
-        integers = np.asarray(cells.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False))
+        integers = np.asarray(cells.drop_null().cast(pa.int64()))
         return xxhash64(integers), integers.view(np.uint64)
     # The second hash is that of the reversed text, which is independent of the first
     texts = cells.drop_null().cast(pa.string())
@@ -155,7 +155,7 @@ def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
         is_empty &= are_missing(texts)
         texts_and_lengths += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
     row_texts = pc.binary_join_element_wise(*texts_and_lengths, ":")
-    return pc.if_else(pa.array(is_empty), None, row_texts)
+    return pc.if_else(is_empty, None, row_texts)
 
 
 def _count_keys(first_hashes: Integers, second_hashes: Integers) -> ValueCounts:

@@ -63,7 +63,7 @@ def compute_norms(cells: pa.Array) -> Doubles:
     present = cells.drop_null()
     components = present.flatten()
     if _are_numbers(components):
-        numbers = pc.fill_null(pc.cast(components, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
+        numbers = np.asarray(pc.fill_null(pc.cast(components, pa.float64()), 0.0))
         lengths = pc.list_value_length(present).to_numpy()
         norms[~are_missing(cells)] = np.sqrt(_sum_runs(numbers * numbers, lengths))
     return norms

@@ -231,22 +231,21 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     if not _can_match(inputs, {*inputs.shares, *answers.shares}, baseline):
         return None
     # The baseline's columns that requests lack. In CSV, answers stand in the first column
-    absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
+    answer_count = len(answers.cells)
+    absent_names = _find_absent_columns(inputs, answer_count, baseline, values)
     if absent_names is None:
         return None
     # Beside CSV, JSON may name an answer
     absent_names = [name for name in absent_names if name not in answers.shares]
     lacks_one = bool(inputs.cells) and len(absent_names) == 1
-    is_in_first_column = (
-        lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
-    )
+    is_in_first_column = lacks_one and answer_count == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
     # The label is the absent column that no answer fits. Nameless answers are the other absent columns, if their values fit
     label = None
     answer_columns = absent_names
-    if answers.cells and len(absent_names) == len(answers.cells) + 1:
+    if answer_count and len(absent_names) == answer_count + 1:
         label = _find_absent_column(absent_names, answers.cells, values, prefers_first=False)
         answer_columns = [name for name in absent_names if name != label]
-    answers_fit = 0 < len(answers.cells) == len(answer_columns) and all(
+    answers_fit = 0 < answer_count == len(answer_columns) and all(
         values.match_answers(name, cells, are_in_place=is_in_first_column)
         for name, cells in zip(answer_columns, answers.cells, strict=True)
     )
@@ -274,7 +273,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             name,
         )
         return ColumnRoles(label=name, answers={name: 1.0})
-    shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
+    shares = answers.shares or dict.fromkeys(_name_answers(answer_count, baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
     return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
 

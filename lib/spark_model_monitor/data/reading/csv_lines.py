@@ -92,7 +92,7 @@ class CsvLines:
     def _decode_chunk(self, lines: pa.StringArray) -> DecodedRows:
         is_text = find_utf_8(lines)
         if is_text is not None:
-            lines = pc.if_else(pa.array(is_text), lines, "")
+            lines = pc.if_else(is_text, lines, "")
         cells = parse_rows(lines, len(self.names), escape=self.escape, separator=self.separator, decimal=self.decimal)
         reasons = self._find_reasons(lines, is_text, cells)
         columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
@@ -102,7 +102,7 @@ class CsvLines:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # A quote that doesn't end in its line belongs to a cell with a line break, of which the line has only a part
-            irregular_lines = lines.take(pa.array(cells.irregular_rows)).to_pylist()
+            irregular_lines = lines.take(cells.irregular_rows).to_pylist()
             for row, line in zip(cells.irregular_rows.tolist(), irregular_lines, strict=True):
                 if line.count('"') % 2:
                     reasons[row] = Refusal.UNFINISHED_QUOTE
@@ -124,7 +124,7 @@ class CsvLines:
         candidates = np.arange(len(cells.widths))
         for column in cells.columns:
             # Only rows whose previous cells are names can still be rows of names
-            cells_left = column.take(pa.array(candidates)) if len(candidates) < len(column) else column
+            cells_left = column.take(candidates) if len(candidates) < len(column) else column
             candidates = candidates[np.asarray(pc.is_in(pc.fill_null(cells_left, ""), names))]
             if not len(candidates):
                 break

@@ -252,6 +252,10 @@ class Dataset:
         new_names = [f"c{position}" for position in range(len(indices))]
         return replace(selection, rows=self.table.select_columns([*selected, *row_columns], [*new_names, *row_columns]))
 
+    def drop_features(self, names: Collection[str]) -> Dataset:
+        """The same data set without these features."""
+        return self.select_features([name for name in self.names if name not in names])
+
     def match_with(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
         """The data set matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 
@@ -271,8 +275,7 @@ class Dataset:
         if by_name and counts:
             foreign_keys = _describe_foreign_keys(counts)
             log.warning("%s; no feature is made of it", foreign_keys)
-            features = self.select_features([name for name in self.names if name not in counts])
-            return replace(features, counts_of_few={}, foreign_keys=foreign_keys).match_with(names)
+            return replace(self.drop_features(counts), counts_of_few={}, foreign_keys=foreign_keys).match_with(names)
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
             if by_name:
@@ -459,7 +462,7 @@ def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str],
     dataset = reread(cells)
     if dataset.matched_by is None:
         return dataset
-    return dataset.select_features([name for name in dataset.names if name not in left_out])
+    return dataset.drop_features(left_out)
 
 
 def _find_first_with_reason(reason: int, column: str, batches: Batches) -> Batches:

@@ -226,7 +226,7 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     if not row_numbers or len(row_numbers) == len(names):
         return dataset
     log.warning("left out %s: pandas' index without a name, by which it numbers rows", ", ".join(row_numbers))
-    return dataset.select_features([name for name in names if name not in row_numbers])
+    return dataset.drop_features(row_numbers)
 
 
 def _read_with_script(

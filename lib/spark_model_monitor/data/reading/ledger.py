@@ -248,7 +248,7 @@ def _select_rejected(batches: Batches) -> Batches:
     # Rows outside the window or the sample were left out on purpose
     left_out = [0, *map(int, NOT_QUARANTINED)]
     for batch in batches:
-        rejected_rows = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
+        rejected_rows = batch.filter(pa.array(~np.isin(np.asarray(batch.column(REASON)), left_out)))
         columns = [
             rejected_rows.column(FILE),
             rejected_rows.column(LINE).view(pa.binary()),

@@ -396,7 +396,7 @@ def _build_columns(names: tuple[str, ...], batches: Batches) -> Batches:
         # The entries of all rows' maps, as one column of names and one of values
         offsets = row.offsets.to_numpy()
         keys, items = (column.slice(offsets[0], offsets[-1] - offsets[0]) for column in (row.keys, row.items))
-        name_indices = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
+        name_indices = np.asarray(pc.index_in(keys, pa.array(names, pa.string())))
         row_indices = np.repeat(np.arange(len(row)), np.diff(offsets))
         # Each column has the row's entry of this name, or null
         columns = []
@@ -407,8 +407,9 @@ def _build_columns(names: tuple[str, ...], batches: Batches) -> Batches:
             columns.append(items.take(pa.array(cell, mask=cell < 0)))
         # A record is counted by its first row
         is_first = pc.and_(pc.equal(part, 0), pc.equal(outcomes, ACCEPTED_RECORD))
-        columns += [pc.max_element_wise(outcomes, pa.scalar(0, pa.int32()))]
-        columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), pa.scalar(0, pa.int32()))]
+        zero = pa.scalar(0, pa.int32())
+        columns += [pc.max_element_wise(outcomes, zero)]
+        columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), zero)]
         columns += [rows.column(LINE).view(pa.string()), rows.column(FILE), rows.column(BLOCK_START)]
         new_names = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *LOCATION_COLUMNS]
         yield pa.RecordBatch.from_arrays(columns, names=new_names)

@@ -111,7 +111,7 @@ def read_transform(
     time_name = appended_columns.get(INFERENCE_TIME)
     if window is not None and dataset.refusable and time_name is not None:
         dataset = _select_window(dataset, window, time_name)
-    dataset = dataset.select_features([name for name in dataset.names if name not in appended_columns.values()])
+    dataset = dataset.drop_features(appended_columns.values())
     return _match_features(dataset, options.names, as_service=options.as_service)
 
 

@@ -158,8 +158,8 @@ def read_catalog_table(
         table_files = table.list_files_of_version(version)
     else:
         table_files = table.list_appended_files(start, version)
-    if start is not None and not table_files.files:
-        raise make_nothing_appended_error(name, start, version)
+        if not table_files.files:
+            raise make_nothing_appended_error(name, start, version)
     rows = cast("LocalEngine", engine).read_table_files(table_files, in_order=in_order)
     return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
 
@@ -386,7 +386,7 @@ class _ParquetFolder:
         return group_file_times([file.modified_ms for file in self.files])
 
     def is_whole(self, version: int) -> bool:
-        return bool(version == self.versions[-1][0])
+        return version == self.versions[-1][0]
 
     def list_files_of_version(self, version: int) -> TableFiles:
         """The files that were written up to a version."""

@@ -85,12 +85,12 @@ def _take_column(column: Any, indices: Integers) -> Any:
         return None
     if isinstance(column, np.ndarray):
         return column[indices]
-    return column.take(pa.array(indices))
+    return column.take(indices)
 
 
 def are_missing(cells: pa.Array) -> Flags:
     """Flags of null cells."""
-    return np.asarray(cells.is_null().to_numpy(zero_copy_only=False))
+    return np.asarray(cells.is_null())
 
 
 def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
@@ -182,7 +182,7 @@ def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Fl
 
 def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
     """Ranges of lines that have at most `chunk_bytes` in total; a longer line is a range of its own."""
-    ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
+    ends = np.cumsum(np.asarray(pc.binary_length(lines), np.int64))
     start = 0
     while start < len(lines):
         # The number of bytes of all lines before this range

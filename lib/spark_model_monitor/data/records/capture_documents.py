@@ -157,7 +157,7 @@ class Documents:
         is_captured = np.zeros(len(self.are_known), dtype=np.bool_)
         is_body = ~is_captured
         for half in self.halves.values():
-            has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
+            has_data = np.asarray(half.data.is_valid())
             is_captured |= has_data
             is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
         return is_captured & is_body
@@ -177,7 +177,7 @@ class Documents:
         if selection.sample is not None:
             # The sample depends on ids only, so every run takes the same events
             ids = self.event_ids.cast(pa.binary()).to_pylist()
-            are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
+            are_known = are_known & np.asarray(self.event_ids.is_valid())
             is_in_sample = np.array(
                 [event_id is None or is_sampled(event_id, selection.sample) for event_id in ids], np.bool_
             )
@@ -208,18 +208,18 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     if selection != ALL_RECORDS:
         event = get_column(table, "eventMetadata")
     return Documents(
-        capture_data.is_valid().to_numpy(zero_copy_only=False).copy(),
-        {half: _read_payloads(pc.struct_field(capture_data, [half]), reading) for half in reading.ordered_halves},
+        np.asarray(capture_data.is_valid()).copy(),
+        {half: _read_payloads(pc.struct_field(capture_data, half), reading) for half in reading.ordered_halves},
         _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nulls, nulls),
-        nulls if selection.window is None else pc.struct_field(event, ["inferenceTime"]),
-        nulls if selection.sample is None else pc.struct_field(event, ["eventId"]),
-        nulls if selection.target_model is None else pc.struct_field(event, ["targetModel"]),
+        nulls if selection.window is None else pc.struct_field(event, "inferenceTime"),
+        nulls if selection.sample is None else pc.struct_field(event, "eventId"),
+        nulls if selection.target_model is None else pc.struct_field(event, "targetModel"),
     )
 
 
 def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
-    data = pc.struct_field(half, ["data"])
-    encoding = pc.struct_field(half, ["encoding"])
+    data = pc.struct_field(half, "data")
+    encoding = pc.struct_field(half, "encoding")
     # Few captures have BASE64 data; it is decoded if the content type is known
     is_base64 = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(is_base64, min_count=0).as_py():

@@ -74,7 +74,7 @@ def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags
     indices = np.flatnonzero(has_several)
     # A first row with a number can't be a header
     for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
-        matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
+        matches = pc.match_substring_regex(payload.take(indices), pattern)
         indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
     flags = np.zeros(len(has_several), dtype=np.bool_)
     flags[indices] = True
@@ -99,9 +99,7 @@ def split_halves(
         yield list(halves), records
         return
     split_halves = [pc.split_pattern(half, "\n") for half in halves]
-    counts = [
-        pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
-    ]
+    counts = [np.asarray(pc.fill_null(pc.list_value_length(split_half), 0)) for split_half in split_halves]
     # A half that was not captured has no rows, and is not compared
     rows = np.max(counts, axis=0)
     are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
@@ -182,7 +180,7 @@ def decode_one_by_one(
     columns: int,
 ) -> DecodedRows:
     """The rows of some of the lines. paths: of the lines' files. decode_line: gets a line and its `path`."""
-    numbers = pa.array(line_numbers)
-    texts = lines.cast(pa.binary()).take(numbers).to_pylist()
-    decoded = [decode_line(line, path=path) for line, path in zip(texts, paths.take(numbers).to_pylist(), strict=True)]
+    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
+    paths_of_lines = paths.take(line_numbers).to_pylist()
+    decoded = [decode_line(line, path=path) for line, path in zip(texts, paths_of_lines, strict=True)]
     return DecodedRows.from_records(decoded, line_numbers, columns)

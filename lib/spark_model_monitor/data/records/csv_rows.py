@@ -80,13 +80,11 @@ def parse_rows(
         is_plain = np.ones(len(lines), dtype=np.bool_)
         is_plain[irregular_rows] = False
         plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns, separator)
-        irregular_cells, irregular_widths = _parse_one_by_one(
-            lines.take(pa.array(irregular_rows)), columns, escape, separator
-        )
+        irregular_cells, irregular_widths = _parse_one_by_one(lines.take(irregular_rows), columns, escape, separator)
         # Put both back in the order of the rows: `order` has each row's index in the plain rows followed by the irregular ones
         order = np.argsort(np.concatenate([np.flatnonzero(is_plain), irregular_rows]))
         both_cells = zip(plain_cells, irregular_cells, strict=True)
-        cells = tuple(pa.concat_arrays(parts).take(pa.array(order)) for parts in both_cells)
+        cells = tuple(pa.concat_arrays(parts).take(order) for parts in both_cells)
         widths = np.concatenate([plain_widths, irregular_widths])[order]
     if decimal == ",":
         cells = tuple(_replace_decimal_commas(column) for column in cells)

@@ -198,7 +198,7 @@ class Decoding:
         # A scan ranks rows by file and block
         if FILE_KEY in batch.schema.names and BLOCK_START in batch.schema.names:
             for name in (FILE_KEY, BLOCK_START):
-                decoded = decoded.append_column(name, batch.column(name).take(pa.array(rows.lines)))
+                decoded = decoded.append_column(name, batch.column(name).take(rows.lines))
         return decoded
 
     def decode_with_locations(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -215,12 +215,11 @@ class Decoding:
 
     def _take_locations(self, batch: pa.RecordBatch, lines: Integers, reasons: Reasons) -> list[pa.Array]:
         # `take` returns null for a null index, so accepted rows get null instead of their line
-        numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:
-            line_numbers = numbers
+            line_numbers = lines
         else:
             line_numbers = pa.array(lines, mask=reasons == 0)
-        return [batch.column(name).take(line_numbers if name == LINE else numbers) for name in LOCATION_COLUMNS]
+        return [batch.column(name).take(line_numbers if name == LINE else lines) for name in LOCATION_COLUMNS]
 
     def _build_batch(self, rows: DecodedRows) -> pa.RecordBatch:
         columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.feature_indices)}

@@ -388,7 +388,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedR
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
     # The service fills short rows with missing values at the end
-    if reading.exact_keys and 0 < max(widths, default=0) <= columns:
+    if reading.exact_keys and 0 < max(widths) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
         return DecodedRecord(None, tuple(rows), widths[0])
     return _build_decoded(rows, widths, reading)
@@ -524,16 +524,15 @@ def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) ->
             cells = [(key or next(names_left), value) for key, value in cells]
             keys = {key for key, _ in cells}
     # Match by name if all features have a cell, or, unless the service is replayed, if all cells are features
-    by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
-    if not by_name:
-        width = len(cells)
-        carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
-        # A record with other names gets a larger width, by which it is refused
-        if names and carries_names and not reading.exact_keys:
-            width = len(names | keys)
-        return tuple(value for _, value in cells), width
-    values = dict(cells)
-    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(cells))
+    if names and (names <= keys or (keys <= names and not reading.exact_keys)):
+        values = dict(cells)
+        return tuple(map(values.get, reading.names)), max(len(reading.names), len(cells))
+    width = len(cells)
+    carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
+    # A record with other names gets a larger width, by which it is refused
+    if names and carries_names and not reading.exact_keys:
+        width = len(names | keys)
+    return tuple(value for _, value in cells), width
 
 
 def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:

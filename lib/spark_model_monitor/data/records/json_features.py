@@ -514,7 +514,6 @@ def _merge_kinds(kind: Kind, other_kind: Kind) -> Kind:
         return kind
     if kind is NOTHING:
         return other_kind
-    are_numbers = kind in NUMBERS and other_kind in NUMBERS
-    if are_numbers:
+    if kind in NUMBERS and other_kind in NUMBERS:
         return max(kind, other_kind, key=NUMBERS.index)
     return TEXT

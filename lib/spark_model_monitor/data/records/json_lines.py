@@ -148,7 +148,7 @@ def _is_sparse(lines: pa.Array, ends: Integers) -> bool:
     # Long lines have the most names, so they are always examined
     longest_lines = np.argsort(np.diff(ends))[-NUM_LONGEST_LINES:]
     line_indices = np.union1d(longest_lines, np.linspace(0, len(lines) - 1, NUM_SPREAD_LINES).astype(np.int64))
-    sampled_lines = lines.take(pa.array(line_indices)).cast(pa.binary()).to_pylist()
+    sampled_lines = lines.take(line_indices).cast(pa.binary()).to_pylist()
     return len({name for line in sampled_lines for name in NAME.findall(line)}) * len(lines) > MAX_CELLS
 
 

@@ -333,7 +333,7 @@ def _cut_values(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa
     bounds = np.stack([begins, ends], axis=1).astype(np.int32)
     # In this array over the lines' bytes, the wanted texts alternate with the bytes between them
     alternating_texts = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
-    return alternating_texts.take(pa.array(np.arange(0, bounds.size, 2)))
+    return alternating_texts.take(np.arange(0, bounds.size, 2))
 
 
 def _unescape(texts: pa.StringArray) -> pa.StringArray:

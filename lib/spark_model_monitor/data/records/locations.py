@@ -90,7 +90,7 @@ def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     if BLOCK_START in names:
         block_starts = batch.column(BLOCK_START)
     else:
-        block_starts = pa.array(np.zeros(batch.num_rows, np.int64))
+        block_starts = pa.repeat(0, batch.num_rows)
     return {FILE_KEY: file_keys, BLOCK_START: block_starts}
 
 

@@ -135,14 +135,12 @@ def decode_labels(truth: EncodedText, reading: OutcomeReading) -> list[str | Non
         index = parse_index(reading.label) or 0
         labels = [_get_cell(split_row(row, reading.records.escape), index) for row in split_csv_rows(truth.data)]
     else:
-        documents = parse_payload(truth.data)
+        values = parse_payload(truth.data)
+        if reading.label is not None:
+            values = [find_value(reading.label, document) for document in values]
         # In an object, only a path tells which member is the label
-        if reading.label is None and any(isinstance(item, dict) for item in _flatten_values(documents)):
+        elif any(isinstance(item, dict) for item in _flatten_values(values)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
-        if reading.label is None:
-            values = documents
-        else:
-            values = [find_value(reading.label, document) for document in documents]
         labels = [format_optional_value(value) for value in _flatten_values(values)]
     if not labels:
         raise RecordRefused(Refusal.NO_LABEL)

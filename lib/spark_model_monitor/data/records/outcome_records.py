@@ -145,14 +145,14 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     # A record with a row of another width is decoded again line by line, which determines the reason for refusing it
     for records in misfits:
         fits[records] = False
-    plain_rows = DecodedRows.merge_in_order(plain_outcomes, OUTCOMES + reading.columns)
+    columns = OUTCOMES + reading.columns
+    plain_rows = DecodedRows.merge_in_order(plain_outcomes, columns)
     if fits.all():
         return plain_rows
     # Decode the other lines one by one
     decode_line = partial(decode_merged_record, reading=reading)
-    other_rows = decode_one_by_one(lines, files, np.flatnonzero(~fits), decode_line, OUTCOMES + reading.columns)
-    parts = [select_rows(plain_rows, fits[plain_rows.lines]), other_rows]
-    return DecodedRows.merge_in_order(parts, OUTCOMES + reading.columns)
+    other_rows = decode_one_by_one(lines, files, np.flatnonzero(~fits), decode_line, columns)
+    return DecodedRows.merge_in_order([select_rows(plain_rows, fits[plain_rows.lines]), other_rows], columns)
 
 
 def _decode_plain_rows(
@@ -202,7 +202,7 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
         predictions = block.column(PREDICTION)
     if reading.probability is not None:
         probabilities = block.column(PROBABILITY)
-    reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
+    reasons = np.asarray(block.column(REASON)).astype(np.int32)
     # If predictions are lists of all classes, choose the most probable class
     if not reading.numeric and _has_lists(predictions):
         predictions, probabilities, faults = _choose_predictions(predictions, probabilities, reading)
@@ -335,7 +335,7 @@ def decode_blocks(
         # A record is counted by its first row
         counts = pa.array((rows.kept & rows.is_first).astype("int32"))
         columns = [labels, predictions, scores, pa.array(rows.reasons), counts]
-        columns += [batch.column(name).take(pa.array(rows.sources)) for name in locations]
+        columns += [batch.column(name).take(rows.sources) for name in locations]
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 
 
@@ -384,8 +384,7 @@ def fill_predictions(rows: OutcomeRows, threshold: float) -> pa.StringArray:
     if rows.scores is None:
         return rows.predictions
     # A row without a probability gets no prediction
-    is_missing = pa.array(np.isnan(rows.scores))
-    by_threshold = pc.if_else(is_missing, None, pc.if_else(pa.array(rows.scores > threshold), "1", "0"))
+    by_threshold = pc.if_else(np.isnan(rows.scores), None, pc.if_else(rows.scores > threshold, "1", "0"))
     if rows.predictions is None:
         return by_threshold
     return pc.coalesce(rows.predictions, by_threshold)

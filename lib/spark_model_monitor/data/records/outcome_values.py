@@ -259,13 +259,13 @@ def _validate_texts(column: pa.Array, missing: Refusal, *, allows_missing: bool)
     is_absent = pc.or_(pc.is_null(texts), pc.is_in(texts, pa.array(MISSING_TEXTS)))
     if allows_missing:
         return pc.if_else(is_absent, None, texts), np.zeros(len(texts), np.int32)
-    faults = np.where(is_absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
+    faults = np.where(np.asarray(is_absent), np.int32(missing), np.int32(0))
     return pc.fill_null(texts, "") if texts.null_count else texts, faults
 
 
 def _find_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
     allowed_texts = [text for text in texts.unique().to_pylist() if text is not None and class_key(text) in classes]
-    is_other = pc.invert(pc.is_in(texts, pa.array(allowed_texts, pa.string()))).to_numpy(zero_copy_only=False)
+    is_other = np.asarray(pc.invert(pc.is_in(texts, pa.array(allowed_texts, pa.string()))))
     return np.where(is_other, np.int32(Refusal.THIRD_CLASS), np.int32(0))
 
 
@@ -278,8 +278,8 @@ def _validate_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) ->
         texts = pc.utf8_trim_whitespace(column)
         is_absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, ""))
         values = _parse_numbers(texts)
-    numbers = values.to_numpy(zero_copy_only=False)
-    is_absent = pc.fill_null(is_absent, True).to_numpy(zero_copy_only=False)
+    numbers = np.asarray(values)
+    is_absent = np.asarray(pc.fill_null(is_absent, True))
     is_finite = np.isfinite(numbers)
     faults = np.where(is_absent, np.int32(missing), np.where(is_finite, np.int32(0), np.int32(no_number)))
     return np.where(is_finite, numbers, 0.0), faults

@@ -215,12 +215,11 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
     if name in WRAPPERS_OF_ROWS and rows is None and len(payload) == 1:
         [(_, value)] = payload
         rows = value if type(value) is list else None
-    if rows and any(_is_column_by_index(value) for _, value in payload):
-        return rows
     # Under any other name, an array of values may be a feature, but an array of arrays holds rows
-    if not rows or not all(isinstance(row, list) for row in rows):
-        return None
-    return rows
+    has_columns = any(_is_column_by_index(value) for _, value in payload)
+    if rows and (has_columns or all(isinstance(row, list) for row in rows)):
+        return rows
+    return None
 
 
 def _are_label_scores(value: JsonValue) -> bool:

@@ -176,14 +176,13 @@ class _Log:
             events.append(_select_events(names, rows, task))
         else:
             documents += parquet_paths
-        if texts and _are_documents(storage, texts):
+        if _are_documents(storage, texts):
             documents += text_paths
-        elif texts:
-            lines = engine.lines(self._choose_paths(text_paths))
-            events.append(lines.partitions(LINE, FILE).map_batches(task, task.schema))
-        if documents:
-            lines = engine.lines(self._choose_paths(documents), whole_files=True)
-            events.append(lines.partitions(LINE, FILE).map_batches(task, task.schema))
+            text_paths = []
+        for paths, whole_files in ((text_paths, False), (documents, True)):
+            if paths:
+                lines = engine.lines(self._choose_paths(paths), whole_files=whole_files)
+                events.append(lines.partitions(LINE, FILE).map_batches(task, task.schema))
         return events
 
     def _choose_paths(self, paths: Sequence[str]) -> Sequence[str]:

@@ -221,7 +221,7 @@ def _read_past_hours(
     alarmed = table["alarmed"].to_numpy()
     scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
     # The table is sorted by feature, so each feature is a slice of every column
-    names, starts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_index=True)
+    names, starts = np.unique(np.asarray(table["feature"]).astype(str), return_index=True)
     slices = [np.split(column, starts[1:]) for column in (minutes, alarmed, scores)]
     # strict=False: without features, there is still one empty slice
     return dict(zip(names.tolist(), map(PastHours, *slices), strict=False))

@@ -112,8 +112,7 @@ class WindowHistory:
     @property
     def is_alarmed(self) -> Flags:
         """Which rows had an alarm that nobody accepted."""
-        is_alarmed: Flags = self.table["alarmed"].to_numpy()
-        return is_alarmed
+        return np.asarray(self.table["alarmed"])
 
     @property
     def is_normal(self) -> Flags:
@@ -243,7 +242,7 @@ def _are_examples(table: pa.Table) -> Flags:
 
     table: rows that are normal, relative to one baseline, in order of time.
     """
-    features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    features = np.asarray(table["feature"].combine_chunks().dictionary_encode().indices)
     # An uncertain row shows a possible change unless its outcome says otherwise. If one uncertain row of a feature shows a
     # possible change, none of the feature's uncertain rows is an example: the others alone would vary too little
     is_unsure = pc.equal(table[OUTCOME].fill_null(UNCHANGED), CANNOT_TELL).to_numpy()

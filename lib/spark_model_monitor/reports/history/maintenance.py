@@ -401,9 +401,8 @@ def _find_runs(trees: PruneSelection, top: str, before: datetime) -> Iterator[Pr
 
 def _has_run(folder: str) -> bool:
     """Whether a run was published in an hour folder, or a prune that was killed has left a part of a run there."""
-    if exists(join(folder, CURRENT)):
-        return True
-    return any(_list_unless_gone(partial(get_storage(folder).list_by_prefix, start=UNFINISHED), folder))
+    list_unfinished = partial(get_storage(folder).list_by_prefix, start=UNFINISHED)
+    return exists(join(folder, CURRENT)) or any(_list_unless_gone(list_unfinished, folder))
 
 
 def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Prunable]:

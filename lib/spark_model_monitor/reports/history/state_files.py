@@ -253,7 +253,7 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     """The raw statistics of each feature."""
     encoded = table["feature"].combine_chunks().dictionary_encode()
     # One sort by feature, then slices: filtering by each of thousands of features would be slow
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    codes = np.asarray(encoded.indices)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
     statistics = np.array([table[name].to_numpy() for name in FIELDS], np.float64)[:, order]

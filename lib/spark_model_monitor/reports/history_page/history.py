@@ -399,14 +399,12 @@ def _select_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> t
 
     First come the last windows of all features, then all windows of violated features.
     """
-    ran = sorted(series.runs)
-    with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
-    recent = set(with_shares[-DETAILED_WINDOWS:])
+    with_shares = [window_index for window_index in series.run_indices if series.runs[window_index].shares is not None]
     # Half of the page is for distributions, with one byte for each bin
     max_cells = max(most_bytes // 2, 0) // BINS
-    candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
+    candidates = [(line, index) for index in with_shares[-DETAILED_WINDOWS:] for line in range(len(rows))]
     violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
-    candidates += [(line, index) for line in violated for index in with_shares if index not in recent]
+    candidates += [(line, index) for line in violated for index in with_shares[:-DETAILED_WINDOWS]]
     return sorted(candidates[:max_cells]), max(len(candidates) - max_cells, 0)
 
 

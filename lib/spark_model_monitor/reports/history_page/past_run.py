@@ -202,7 +202,7 @@ def parse_summary(content: bytes, path: str, folder: str, description: RunDescri
         table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
         shares = _decode_shares(table.column("shares").combine_chunks())
         bins = decode_bins(table.schema.metadata)
-        numbers = {name: table.column(name).to_numpy().astype(np.float64, copy=False) for name in COLUMNS}
+        numbers = {name: np.asarray(table.column(name), np.float64) for name in COLUMNS}
     except (pa.ArrowException, zlib.error, *DECODING_ERRORS) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))

@@ -388,7 +388,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:
             log.warning("%d features that almost no record has are not explained", len(rare_names))
-            dataset = dataset.select_features([name for name in dataset.names if name not in rare_names])
+            dataset = dataset.drop_features(rare_names)
     return drop_features(dataset, config.exclude_features_attribute)
 
 

@@ -105,5 +105,5 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     # A name counts before an index: a column may be called 3
     dropped_names = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
     if dropped_names:
-        return dataset.select_features([name for name in dataset.names if name not in dropped_names])
+        return dataset.drop_features(dropped_names)
     return dataset

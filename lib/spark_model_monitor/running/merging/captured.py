@@ -26,6 +26,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.data.records import CSV, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import (
     Reasons,
+    are_missing,
     concat_rows,
     get_column,
     is_writable,
@@ -153,12 +154,13 @@ class Captures:
         """The hour of each record, from its folder, otherwise from its time; and why it is refused, 0 if it isn't."""
         hours_by_folder = self.locations.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
+        has_no_time = are_missing(records.times)
         # Hours are counted since 1970, like times
-        hours_by_time = pa.array(times // (SECONDS_PER_HOUR * MICROSECONDS), mask=np.asarray(records.times.is_null()))
+        hours_by_time = pa.array(times // (SECONDS_PER_HOUR * MICROSECONDS), mask=has_no_time)
         time_reasons = np.zeros(len(times), np.int32)
         if self.hours is not None:
             time_reasons[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
-        time_reasons[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
+        time_reasons[has_no_time] = Refusal.UNREADABLE_TIME
         # If the folder has an hour, the record's time isn't needed
         time_reasons[np.asarray(hours_by_folder.is_valid())] = 0
         return pc.coalesce(hours_by_folder, hours_by_time), np.where(
@@ -177,10 +179,10 @@ class RequestDecoder:
 
     def _records(self, lines: pa.StringArray) -> Records:
         table = parse_table(lines, CAPTURE_SCHEMA)
-        output = pc.struct_field(get_column(table, "captureData"), ["endpointOutput"])
+        output = pc.struct_field(get_column(table, "captureData"), "endpointOutput")
         metadata = get_column(table, "eventMetadata")
-        event_ids = pc.struct_field(metadata, ["eventId"])
-        inference_ids = pc.struct_field(metadata, ["inferenceId"])
+        event_ids = pc.struct_field(metadata, "eventId")
+        inference_ids = pc.struct_field(metadata, "inferenceId")
         # Nearly all lines have the plain form, which is parsed a batch at a time
         is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
         events = _replace_empty_by_null(event_ids)
@@ -188,9 +190,9 @@ class RequestDecoder:
             np.zeros(len(lines), np.int32),
             pc.coalesce(_replace_empty_by_null(inference_ids), events),
             events,
-            parse_microseconds(pc.struct_field(metadata, ["inferenceTime"])),
+            parse_microseconds(pc.struct_field(metadata, "inferenceTime")),
             remove_closing_brace(lines),
-            extract_scores(self.score, pc.struct_field(output, ["data"]), pc.struct_field(output, ["encoding"])),
+            extract_scores(self.score, pc.struct_field(output, "data"), pc.struct_field(output, "encoding")),
         )
         if is_plain.all():
             return records
@@ -209,7 +211,7 @@ class RequestDecoder:
             for name in ("key", "event", "time", "data", "encoding")
         )
         reasons = np.array([record.reason for record in captured_records], np.int32)
-        texts = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
+        texts = pc.if_else(reasons > 0, None, remove_closing_brace(lines))
         return Records(
             reasons, keys, events, parse_microseconds(times), texts, extract_scores(self.score, data, encodings)
         )

@@ -152,8 +152,7 @@ class FileNumbers:
         """The file numbers of lines of a kind, shape (lines,). seconds: times within the hour; others are in the first or the
         last slice."""
         slices = np.clip(seconds, 0, SECONDS_PER_HOUR - 1) * self.slices // SECONDS_PER_HOUR
-        numbers: Integers = ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
-        return numbers
+        return ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
 
     @property
     def counts_number(self) -> int:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Batches
-from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
+from spark_model_monitor.data.records.arrays import are_missing, compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.hourly_sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
@@ -140,23 +140,25 @@ class JoinBucket:
         numbers = self._labels.look_up_ids(ids)
         labels = self._labels.match_labels(numbers, hours)
 
+        has_label = labels >= 0
+
         # For the counts at the end: which labels have a capture, and which ids have no label
-        self._matched[numbers[labels >= 0]] = True
+        self._matched[numbers[has_label]] = True
         self._captured[numbers[numbers >= 0]] = True
         self._without_label.append(ids.filter(pa.array(numbers < 0)))
         self._remembered_captures.mark_seen(captures)
 
         # A capture has a label, gets the absent label, or waits for a label
-        is_absent = (labels < 0) & join.is_due(hours)
-        is_waiting = (labels < 0) & ~is_absent
-        for name, flags in (("labelled", labels >= 0), ("absent", is_absent), ("waiting", is_waiting)):
+        is_absent = ~has_label & join.is_due(hours)
+        is_waiting = ~has_label & ~is_absent
+        for name, flags in (("labelled", has_label), ("absent", is_absent), ("waiting", is_waiting)):
             self.counts.count_rows(name, branches[flags], hours[flags])
 
         # A capture is written once for each kind of file that it belongs to
         seconds = _get_numbers(captures, "time") // MICROSECONDS - hours * SECONDS_PER_HOUR
         kinds = [(LineKind.MERGED, ~is_waiting), (LineKind.ABSENT, is_absent), (LineKind.WAITING, is_waiting)]
         if join.label_hours is not None:
-            kinds.append((LineKind.LABELLED, labels >= 0))
+            kinds.append((LineKind.LABELLED, has_label))
         for kind, flags in kinds:
             if not flags.any():
                 continue
@@ -170,7 +172,7 @@ class JoinBucket:
         """Captures with their ground truth after the last member, ordered by time."""
         truths = self._labels.take_truths(labels)
         if self._join.absent is not None:
-            truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
+            truths = pc.if_else(flags, pc.fill_null(truths, self._join.absent.truth), None)
         # The captured text lacks its closing brace, so that joining texts adds the member
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
         merged_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
@@ -255,13 +257,12 @@ class JoinBucket:
         labels = self._labels.match_labels(self._labels.look_up_ids(get_column(rows, KEY)), hours)
         current_hashes = self._labels.take_hashes(labels)
         had_no_label = _is_null(rows, "label")
+        has_label = labels >= 0
 
         # What changed: an id got a label, a different label, or the absent label
-        is_added = had_no_label & (labels >= 0)
-        is_changed = (
-            ~had_no_label & (labels >= 0) & (_get_numbers(rows, "label") != current_hashes.fill_null(0).to_numpy())
-        )
-        is_absent = had_no_label & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
+        is_added = had_no_label & has_label
+        is_changed = ~had_no_label & has_label & (_get_numbers(rows, "label") != current_hashes.fill_null(0).to_numpy())
+        is_absent = had_no_label & _is_null(rows, "absent") & ~has_label & self._join.is_due(hours)
         for name, flags in (("added", is_added), ("changed", is_changed), ("came absent", is_absent)):
             self.counts.count_rows(name, *(numbers[flags] for numbers in numbers_of_hour))
 
@@ -327,7 +328,7 @@ class Labels:
         numbers: Integers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
         # An id without a label may have the hash of another one, so the texts are compared
-        labelled_ids = self._ids.take(pa.array(self._example_indices[numbers]))
+        labelled_ids = self._ids.take(self._example_indices[numbers])
         numbers[~np.asarray(pc.equal(ids, labelled_ids))] = -1
         return numbers
 
@@ -408,8 +409,8 @@ def _number_texts(
     # Sorted by hash, equal neighbours are either the same text or a collision
     is_distinct = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
     repeat_indices = np.flatnonzero(~is_distinct)
-    repeated_texts = texts.take(pa.array(by_hash[repeat_indices]))
-    previous_texts = texts.take(pa.array(by_hash[repeat_indices - 1]))
+    repeated_texts = texts.take(by_hash[repeat_indices])
+    previous_texts = texts.take(by_hash[repeat_indices - 1])
     # After a collision, the texts are hashed again with a random key: nobody can choose ids that collide under it
     if not np.asarray(pc.equal(repeated_texts, previous_texts)).all():
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
@@ -458,4 +459,4 @@ def _get_numbers(rows: pa.Table, name: str, default: int = 0) -> Integers:
 
 
 def _is_null(rows: pa.Table, name: str) -> Flags:
-    return np.asarray(get_column(rows, name).is_null())
+    return are_missing(get_column(rows, name))

@@ -19,7 +19,6 @@ from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.arrays import Reasons, concat_rows, get_column, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.captured_payloads import format_json_value
 from spark_model_monitor.data.records.json_lines import (
-    JsonMembers,
     JsonRecord,
     JsonValue,
     has_many_names,
@@ -122,18 +121,17 @@ def _parse_record(record: JsonRecord, repair: int) -> Label:
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    json_values = _parse_json(text)
+    json_values = _read_values(_parse_json, text)
     if json_values is not None:
         return json_values, 0
     if not repairing:
         return None, 0
     # Files that were concatenated by hand have commas between objects, or after the last one
-    joined_values = _parse_json(f"[{text.rstrip(', ')}]")
+    joined_values = _read_values(_parse_json, f"[{text.rstrip(', ')}]")
     if joined_values is not None:
         return joined_values, Repair.JOINED_BY_COMMAS
     # Python scripts often write str() of a dictionary, with single quotes
-    literal_values = _parse_literal(text.rstrip(", "))
-    return literal_values, Repair.PYTHON_LITERAL
+    return _read_values(parse_literal, text.rstrip(", ")), Repair.PYTHON_LITERAL
 
 
 class _Number(float):
@@ -148,20 +146,13 @@ class _Number(float):
         return number
 
 
-def _parse_json(text: str) -> list[JsonValue] | None:
+_parse_json = partial(parse_json, parse_float=_Number.of)
+
+
+def _read_values(parse: Callable[[str], JsonValue], text: str) -> list[JsonValue] | None:
     try:
-        value = parse_json(text, parse_float=_Number.of)
+        value = parse(text)
     except (ValueError, RecursionError):
-        return None
-    if isinstance(value, list):
-        return value
-    return [value]
-
-
-def _parse_literal(text: str) -> list[JsonValue] | None:
-    try:
-        value = parse_literal(text)
-    except ValueError:
         return None
     if isinstance(value, (list, tuple)):
         return list(value)
@@ -169,11 +160,11 @@ def _parse_literal(text: str) -> list[JsonValue] | None:
 
 
 def _parse_label(value: JsonValue) -> Label:
-    truth = _get_member(value, "groundTruthData")
-    metadata = _get_member(value, "eventMetadata")
-    if truth is None:
+    truth = value.get("groundTruthData") if isinstance(value, dict) else None
+    if not isinstance(truth, dict):
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
-    if metadata is None:
+    metadata = value.get("eventMetadata")
+    if not isinstance(metadata, dict):
         return Label(reason=Refusal.NO_ID)
     event_id = metadata.get("eventId")
     if event_id is None or event_id == "":
@@ -224,15 +215,6 @@ def _format_content(value: JsonValue) -> str:
 
 def _format_json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _get_member(value: JsonValue, name: str) -> JsonMembers | None:
-    member = None
-    if isinstance(value, dict):
-        member = value.get(name)
-    if isinstance(member, dict):
-        return member
-    return None
 
 
 REFUSED_LABELS = "refused labels"
@@ -313,7 +295,7 @@ class LabelRows:
         cls, lines: pa.StringArray, indices: Integers, decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
         """The records of the lines with these indices, decoded one by one."""
-        texts = lines.take(pa.array(indices)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
+        texts = lines.take(indices).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
         labels: list[Label] = []
         line_indices: list[int] = []
         positions_in_line: list[int] = []
@@ -403,21 +385,15 @@ class GroundTruth:
     def refused_elements(self, batches: Batches) -> Batches:
         """The refused elements of multi-line arrays, as rows of `ELEMENT_SCHEMA`."""
         for rows, uris in self._refused(batches):
-            block_starts = np.zeros(len(uris), np.int64)
-            columns = [
-                pa.array(rows.reasons),
-                uris,
-                rows.contents,
-                pa.array(rows.positions_in_line + 1),
-                pa.array(block_starts),
-            ]
+            positions = pa.array(rows.positions_in_line + 1)
+            columns = [pa.array(rows.reasons), uris, rows.contents, positions, pa.repeat(0, len(uris))]
             yield pa.RecordBatch.from_arrays(columns, schema=ELEMENT_SCHEMA).filter(rows.contents.is_valid())
 
     def _refused(self, batches: Batches) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
             rows = self._decode(lines)
             rows = take_rows(rows, np.flatnonzero(rows.reasons))
-            yield rows, self.locations.uris.take(pa.array(ranks[rows.line_indices]))
+            yield rows, self.locations.uris.take(ranks[rows.line_indices])
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
@@ -463,9 +439,9 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     """For each line, whether it is a single record with an id and a label in a known encoding; its id; and its truth."""
     table = parse_table(lines, LABEL_SCHEMA)
     truths = get_column(table, "groundTruthData")
-    data = pc.struct_field(truths, ["data"])
-    encodings = pc.struct_field(truths, ["encoding"])
-    ids = pc.struct_field(get_column(table, "eventMetadata"), ["eventId"])
+    data = pc.struct_field(truths, "data")
+    encodings = pc.struct_field(truths, "encoding")
+    ids = pc.struct_field(get_column(table, "eventMetadata"), "eventId")
     # A label without an encoding is CSV
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = (

@@ -26,7 +26,7 @@ def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatc
         numbers = np.arange(len(rows.sources))
         null_column = pa.nulls(len(numbers), schema.field("label").type)
         columns = [
-            ids.take(pa.array(rows.sources)),
+            ids.take(rows.sources),
             # 0 for the first outcome of a record, 1 for the second, as a reply may have several rows
             numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
         ]

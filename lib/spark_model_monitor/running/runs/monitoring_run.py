@@ -480,7 +480,7 @@ class _Comparison:
     output_path: str | None
 
     def scan_and_judge(self, reading: _DataReader, dataset: Dataset) -> Findings:
-        names = None
+        matched_dataset = dataset
         if self.baseline is not None:
             names = self.baseline.names
             # A column from partition folders exists only if the whole table is read. A window or a baseline that is a single
@@ -488,13 +488,10 @@ class _Comparison:
             folders = dataset.listing.partition_names & ({*names} ^ {*dataset.names})
             if folders and not self.monitor.exact_columns:
                 log.info("not compared, as folders' names on one side alone: %s", ", ".join(sorted(folders)))
-                dataset = dataset.select_features([name for name in dataset.names if name not in folders])
+                dataset = dataset.drop_features(folders)
                 comparison = replace(self, baseline=self.baseline.drop_features(folders))
                 return comparison.scan_and_judge(reading, dataset)
-        # Columns get the baseline's order and names; the others are judged as missing or extra
-        if names is None:
-            matched_dataset = dataset
-        else:
+            # Columns get the baseline's order and names; the others are judged as missing or extra
             matched_dataset = dataset.match_with(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched_dataset, self.baseline, self.rules, self.window_end))
         current, scanned_dataset = reading.scan(matched_dataset, measures)

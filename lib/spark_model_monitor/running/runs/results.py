@@ -432,8 +432,7 @@ class Findings(TableExports):
     @property
     def baseline(self) -> StoredBaseline | None:
         """The baseline that the window was compared with. None for the very first run."""
-        baseline: StoredBaseline | None = self.judgement.baseline
-        return baseline
+        return self.judgement.baseline
 
     @property
     def new_roles(self) -> ColumnRoles | None:

@@ -323,7 +323,7 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
     if variant:
         texts["dataset_source"] = join(texts["dataset_source"], variant)
     # Folders of results: variant, then model
-    if variant not in ("", DEFAULT_VARIANT):
+    if variant_name != DEFAULT_VARIANT:
         texts["output_path"] = join(texts["output_path"], variant)
     if model:
         texts["output_path"] = join(texts["output_path"], target_models.escape_model_name(model))

@@ -92,8 +92,7 @@ class Record:
     @classmethod
     def exists(cls, folder: State, name: str) -> bool:
         """Whether the schedule called `name` was ever due."""
-        path = cls._file(folder, name)
-        return exists(path)
+        return exists(cls._file(folder, name))
 
     @staticmethod
     def _file(folder: State, name: str) -> str:
@@ -215,8 +214,7 @@ class Record:
         """Replace the record of a run by its present state, and write the file."""
         changed_run = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         # ISO times sort as texts; of very many runs only the latest are kept
-        runs = sorted([*self._other_runs(execution), changed_run], key=lambda run: run.scheduled_time)
-        sorted_runs = runs[-MAX_EXECUTIONS:]
+        sorted_runs = _merge_runs(self.executions.executions, [changed_run])[-MAX_EXECUTIONS:]
         if len(sorted_runs) > 2 * MAX_RECENT_RUNS:
             sorted_runs = self._move_earlier(sorted_runs)
         self._change(executions=tuple(sorted_runs))

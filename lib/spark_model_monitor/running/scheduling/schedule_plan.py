@@ -210,8 +210,11 @@ class Plan:
             "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
         }
+        # The job ends itself at the limit; some seconds later it is killed
+        longest_seconds = None
         if max_seconds is not None:
             flags["max_runtime"] = f"PT{max_seconds}S"
+            longest_seconds = max_seconds + GRACE_SECONDS
         # Defaults of a fleet are for all kinds of monitors, so an option that this kind doesn't use is only a warning
         used_flags = {
             name: text
@@ -225,10 +228,6 @@ class Plan:
         flag_words = [write_flag(name, text) for name, text in used_flags.items() if name not in SECRET_OPTIONS]
         variables = {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options}
         words = (*self.entry.spark_options, job.job, *flag_words)
-        # The job ends itself at the limit; some seconds later it is killed
-        longest_seconds = None
-        if max_seconds is not None:
-            longest_seconds = max_seconds + GRACE_SECONDS
         return JobCommand(words, variables, self.folder, options["output_path"], longest_seconds)
 
     @property
