@@ -57,12 +57,14 @@ def write_captures(frame, folder, hours, with_probability):
             reply = str(0.1 + 0.8 * row.prediction)
         halves = {"endpointInput": f"{row.plan},{row.age}", "endpointOutput": reply}
         metadata = {"eventId": f"{folder.name}-{number}", "inferenceTime": f"2026-03-04T{hour}:10:00Z"}
+        # A record, and a label of the same event
         record = {
             "captureData": {name: {"data": data, "encoding": "CSV"} for name, data in halves.items()},
             "eventMetadata": metadata,
             "eventVersion": "0",
         }
         label = {"groundTruthData": {"data": str(row.label), "encoding": "CSV"}, "eventMetadata": metadata}
+        # Both in the folder of their hour
         for kind, line in (("captures", record), ("labels", label)):
             file = folder / kind / "2026/03/04" / hour / "a.jsonl"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,7 @@ def parse_seconds(cells: pa.Array) -> Seconds:
     # The formats of the first texts that aren't read yet, until none of them has another format
     tried: set[tuple[str, ...]] = {()}
     while True:
-        unread_texts = texts.filter(np.isnan(seconds)).drop_null()
+        unread_texts = texts.filter(pa.array(np.isnan(seconds))).drop_null()
         first_texts = unread_texts.slice(0, EXAMINED_CELLS).to_pylist()
         formats = set(map(find_time_formats, first_texts)) - tried
         if not formats:
