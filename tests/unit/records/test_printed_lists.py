@@ -43,3 +43,14 @@ def test_answers_printed_as_lists_are_numbers(tmp_path):
     features = baseline.profile.features
     assert [feature.inferred_type for feature in features] == ["Fractional", "Fractional", "Integral", "Integral"]
     assert features[0].moments.maximum == 0.49
+
+
+def test_an_answer_of_more_digits_than_python_reads_is_no_json(tmp_path, caplog):
+    answers = [*map(str, range(200)), "7" * 5_000]
+    lines = [encode_line(captured('{"age": 7}', answer, encoding="JSON")) for answer in answers]
+    (tmp_path / "00.jsonl").write_bytes(b"\n".join(lines))
+
+    baseline = run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format=CaptureFormat())
+
+    assert "refused 1 of 201 records (captured data is not JSON objects: 1)" in caplog.text
+    assert baseline.profile.item_count == 200

@@ -210,7 +210,10 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
         return [JsonObject(("", cell) for cell in split_row(row, reading.escape)) for row in csv_rows]
     is_lenient = not reading.exact_keys
     if is_lenient and name != INPUT and PLAIN_NUMBER.fullmatch(half.data):
-        return [JsonObject([("", json.loads(half.data))])]
+        try:
+            return [JsonObject([("", json.loads(half.data))])]
+        except ValueError:  # Python reads up to 4,300 digits
+            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
     # Members next to the rows, and the numbers of rows, don't become columns
     paths = reading.layout.row_paths.get(name)
