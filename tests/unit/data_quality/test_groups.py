@@ -391,6 +391,36 @@ def test_other_customers_are_no_drift_of_their_numbers(rows_of_customer):
         assert {name for name, _ in violated(baseline, pd.DataFrame({"id": changed}))} == {"id"}
 
 
+@pytest.mark.parametrize("group_column", [None, "birth"])
+def test_rare_values_of_scattered_customers_are_those_of_few_customers(group_column):
+    """Each customer has ten rows anywhere in the window, so a city that is new is in ten rows."""
+    monitor = DataQualityMonitor(settings=MonitoringSettings(group_column=group_column), find_causes=False)
+
+    def draw_visits(rows, seed):
+        random = np.random.default_rng([13, seed])
+        births = np.datetime64("1950-01-01") + random.integers(0, 20_000, rows // 10)
+        cities = random.zipf(1.6, rows // 10).clip(max=5_000)
+        customer = random.integers(0, rows // 10, rows)
+        city = pd.Series(cities[customer]).map("city{}".format)
+        income = random.lognormal(10, 0.5, rows // 10).round()[customer]
+        return pd.DataFrame({"birth": births[customer].astype(str), "city": city, "income": income})
+
+    baseline = run_baseline(draw_visits(12_000, 0), monitor, engine="local")
+
+    def find_violated(table):
+        findings = run_monitoring(table, monitor, baseline, engine="local")
+        return {violation.feature_name for violation in findings.violations.violations}
+
+    for seed in range(1, 7):
+        assert find_violated(draw_visits(300, seed)) == set()
+    # A fault in some rows of many customers, and in all rows
+    table = draw_visits(1_000, 7)
+    is_faulty = np.random.default_rng(14).random(len(table)) < 0.1
+    assert find_violated(table.assign(city=table["city"].mask(is_faulty, "nowhere"))) == {"city"}
+    assert find_violated(table.assign(income=table["income"].mask(is_faulty, -999))) == {"income"}
+    assert find_violated(table.assign(income=table["income"] * 100)) == {"income"}
+
+
 @pytest.mark.parametrize("mean_rows", [3, 5])
 def test_a_column_whose_own_values_are_the_groups_is_named_as_the_group_column(mean_rows):
     """Ids that a few neighbours share are not sorted, and no longer window helps."""
