@@ -18,12 +18,10 @@ from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Batches, E
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
-from spark_model_monitor.data.reading.captures import find_input_columns
 from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.data_reader import Data, read_data
 from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, require_group_column
 from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, DatasetFormat
-from spark_model_monitor.data.reading.labelled_records import read_labelled
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
@@ -170,6 +168,9 @@ class OutcomeDataset(Dataset):
 
     def read_beside_features(self, merged: Dataset, plan: OutcomePlan) -> OutcomeDataset:
         """The outcomes of merged records, read as these are, in a table with the features. Starts no Spark job."""
+        from spark_model_monitor.data.reading.captures import find_input_columns
+        from spark_model_monitor.data.reading.labelled_records import read_labelled
+
         reading = self.decoder.reading
         # Another data set has a window of its own
         selection = reading.records.selection._replace(window=merged.listing.window)

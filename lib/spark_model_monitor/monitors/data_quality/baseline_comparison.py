@@ -297,22 +297,25 @@ class FeatureComparison:
         standstill = self.baseline_feature.rarest_standstill
         effects = self.comparison.design_effects
         column = effects.sampled_columns.get(self.name)
-        has_groups = self.comparison.has_named_groups or effects.group_column is not None
+        has_found_groups = effects.group_column is not None
         neighbours, _ = effects.by_feature.get(self.name, INDEPENDENT_ROWS)
-        if column is None or (rows_of_group > 2 * max(standstill, neighbours) and not has_groups):
+        if column is None or (rows_of_group > 2 * max(standstill, neighbours) and not has_found_groups):
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
         flags = np.zeros_like(column.has_value)
         flags[column.has_value] = is_of_kind(column.values)
         sizes = np.array(column.run_sizes)
-        if has_groups and flags.any():
+        if has_found_groups and flags.any():
             # Each run is a group, of which the sample has a share
             rows = np.bincount(column.run_of_row[flags])
             return 1 + (float((rows**2).sum() / rows.sum()) - 1) / effects.sampled_share
-        if rows_of_group <= 2 * standstill:
+        group_size = rows_of_group
+        if self.comparison.has_named_groups:
+            group_size = sizes.max() / 2  # each run is a group, so all its rows are near each other
+        elif rows_of_group <= 2 * standstill:
             # Groups are stretches of equal neighbours, so those of this kind are, too
             return min(rows_of_group, measure_flag_stretches(flags, sizes))
-        return min(rows_of_group, limit_flag_design_effect(flags, sizes, rows_of_group))
+        return min(rows_of_group, limit_flag_design_effect(flags, sizes, group_size))
 
     @cached_property
     def rows_of_value(self) -> float:

@@ -122,8 +122,8 @@ def estimate_window_design_effects(
     effects_of_names = dict.fromkeys(group.name_columns, FeatureDesignEffect(float(profile.item_count)))
     # A column's own values are no groups of it
     size = len(group.group_of_row)
-    others = [column for column in columns if column.name != group.name and len(column.has_value) == size]
-    by_group = {column.name: column.arrange(group.group_of_row) for column in others}
+    other_columns = [column for column in columns if column.name != group.name and len(column.has_value) == size]
+    by_group = {column.name: column.arrange(group.group_of_row) for column in other_columns}
     sampled_share = min(1.0, size / profile.item_count)
     return WindowDesignEffects(
         {**effects, **scattered_effects, **effects_of_names}, group.name, by_group, sampled_share

@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     MIN_SHARE_CHANGE,
     FactEvidence,
     compare_shares,
+    get_exact_counts,
     register_fact,
     select_clearest,
 )
@@ -151,7 +152,9 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
             compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=least_effect)
         )
     clearest = select_clearest(*changes)
-    may_be_of_period = window.spread < MIN_SPREAD * baseline.spread
+    # Of so many dates that aren't counted one by one the order is unknown, but those of one period are near each other
+    are_counted = get_exact_counts(baseline_profile) is not None
+    may_be_of_period = are_counted or window.spread < MIN_SPREAD * baseline.spread
     if clearest is not None and clearest.is_large and may_be_of_period and not feature.has_independent_rows:
         return replace(clearest, reason="the window may be of one period of the baseline's dates")
     return clearest
