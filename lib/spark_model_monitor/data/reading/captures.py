@@ -91,7 +91,8 @@ def list_captures(
     halves: the halves to read of a log.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
-    first, *_ = paths = list_paths(path)
+    paths = list_paths(path)
+    first = paths[0]
     if request_log is not None:
         from spark_model_monitor.data.request_logs.capture_folder import convert_log, list_window_hours
 

@@ -391,7 +391,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedR
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
     # The service fills short rows with missing values at the end
-    if reading.exact_keys and 0 < max(widths) <= columns:
+    if reading.exact_keys and 0 < max(widths, default=0) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
         return DecodedRecord(None, tuple(rows), widths[0])
     return _build_decoded(rows, widths, reading)

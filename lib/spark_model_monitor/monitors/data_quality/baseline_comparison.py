@@ -292,7 +292,8 @@ class FeatureComparison:
 
     def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues) -> float:
         """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows lie in smaller groups of
-        neighbours, or in more of the groups that a person named. is_of_kind: flags the values of that kind.
+        neighbours, or in more of the groups that a person named. If a column was found that explains the groups, as many as
+        share one of its values. is_of_kind: flags the values of that kind.
         """
         standstill = self.baseline_feature.rarest_standstill
         effects = self.comparison.design_effects

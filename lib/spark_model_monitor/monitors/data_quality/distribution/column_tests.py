@@ -251,7 +251,7 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         counts = align_categories(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)
         column.most_frequent_share = float(counts[0].max() / counts[0].sum())
-        # As many values are new by chance as occur once in the baseline (Good 1953)
+        # As many values are new by chance as occur in one group of the baseline (Good 1953)
         new_by_nature = baseline.count_rare(request.design_effect.value_design_effect) / baseline.present
         column.unseen_share = count_unseen(current, baseline) / current.present - new_by_nature
     else:

@@ -140,24 +140,24 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     counts_before = np.diff(dates_before).tolist()
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
     # The share of each period before and now
-    group = 1.0
-    least_effect = MIN_SHARE_CHANGE
-    if not feature.has_independent_rows:
-        group = max(feature.baseline_design_effect, feature.window_design_effect.value_design_effect)
-        least_effect = 1 / len(PERIODS)  # twice as many dates
+    group = max(feature.baseline_design_effect, feature.window_design_effect.value_design_effect)
     changes = []
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=least_effect)
+            compare_shares(
+                quantity, (b, baseline.num_dates), (w, window.num_dates), group, least_effect=MIN_SHARE_CHANGE
+            )
         )
     clearest = select_clearest(*changes)
-    # Of so many dates that aren't counted one by one the order is unknown, but those of one period are near each other
-    are_counted = get_exact_counts(baseline_profile) is not None
-    may_be_of_period = are_counted or window.spread < MIN_SPREAD * baseline.spread
-    if clearest is not None and clearest.is_large and may_be_of_period and not feature.has_independent_rows:
-        return replace(clearest, reason="the window may be of one period of the baseline's dates")
-    return clearest
+    if clearest is None or not clearest.is_large or feature.has_independent_rows:
+        return clearest
+    # If dates are too many to be counted one by one, their order is unknown, but those of one period are near each other
+    is_counted = get_exact_counts(baseline_profile) is not None
+    has_spread = window.spread >= MIN_SPREAD * baseline.spread
+    if not is_counted and has_spread and clearest.effect >= 1 / len(PERIODS):  # twice as many dates
+        return clearest
+    return replace(clearest, reason="the window may be of one period of the baseline's dates")
 
 
 @register_fact("date_sentinel_check")
