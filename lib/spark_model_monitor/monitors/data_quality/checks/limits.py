@@ -80,9 +80,10 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return finding
     # More new values than by chance, if the domain was suggested
     groups = estimate_group_size(feature, lambda text: text not in feature.baseline_feature.domain)
-    rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
+    # As many rows as have values of one group, or as were new in a stretch of the baseline
     rows = feature.baseline_distribution.present
-    lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_blocks["unseen"]))
+    most_new_rows = math.ceil(rows * feature.baseline_feature.largest_in_blocks["unseen"])
+    lacking = max(feature.baseline_distribution.count_rare(groups), most_new_rows)
     return calibration.judge_suggested_limit(
         finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
     )
